@@ -1,0 +1,23 @@
+"""Version of each step's output.
+
+A step's number is raised when its output changes for the same input; it is a rule's parameter, so
+that Snakemake runs the step again (it does not see edits of scripts or of this library).
+"""
+
+VERSIONS = {
+    "genome": 1,
+    "annotation": 1,
+    "mask": 1,
+    "windows": 1,
+    "checkpoint": 1,
+    "embed": 1,
+    "segment": 1,
+    "evaluate": 1,
+    "task": 1,
+    "probe": 1,
+    "expression": 1,
+    "figures": 1,
+    "report": 1,
+    "pretrain": 1,
+    "train_segmentation": 1,
+}
