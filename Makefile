@@ -1,0 +1,45 @@
+# `make run` sets up and runs the demo; `make test` sets up and runs all checks.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+DEVICE ?= cpu
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+VENV := .venv
+LOCK := $(if $(filter cuda,$(DEVICE)),requirements-cuda.txt,requirements.txt)
+READY := $(VENV)/.ready-$(DEVICE)
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup run test test-demo check lock clean
+help: ## Shows these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: $(READY) ## Makes .venv from the hash-pinned lock (DEVICE=cuda for NVIDIA GPUs)
+
+$(READY): $(LOCK) setup.sh
+	@./setup.sh $(VENV) $(LOCK)
+	@rm -f $(VENV)/.ready-*; touch $@
+
+run: setup ## Runs the demo: real genome to figures and report
+	@$(BIN)/snakemake --cores $(CORES) --rerun-incomplete --config device=$(if $(filter cuda,$(DEVICE)),cuda,auto)
+	@echo "Figures: results/figures/"
+	@echo "Report:  results/report.html"
+
+test: setup check ## Runs all checks but the whole demo
+	@$(BIN)/python -m pytest -m "not demo" -n $(CORES) --dist loadgroup
+
+test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
+	@$(BIN)/python -m pytest -m demo
+
+check: setup ## Style and workflow lint
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/snakefmt --check -q Snakefile workflow
+	@$(BIN)/snakemake --lint > /dev/null
+
+lock: ## Writes the lock files anew from requirements*.in (needs uv)
+	@for name in requirements requirements-cuda; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	    --no-header --no-emit-index-url --no-annotate $$name.in -o $$name.txt; done
+
+clean: ## Removes results and Snakemake's records
+	@rm -rf results .snakemake

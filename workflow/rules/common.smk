@@ -1,0 +1,119 @@
+# What every rule file shares: the checked configuration, paths, and how a job calls a script.
+# Only this file reads `config`.
+import re
+import sys
+from pathlib import Path
+
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+ROOT = RULES.parent.parent
+SCRIPTS = RULES.parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from dnalm import config as configuration
+from dnalm.checkpoints import registry
+from dnalm.errors import UserError
+from dnalm.versions import VERSIONS
+
+
+def resource(name):
+    """Returns a path as the jobs use it: from the working directory, else from the repository."""
+    if re.match(r"[a-z]+://", str(name)) or Path(name).exists():
+        return str(name)
+    return str(ROOT / name) if (ROOT / name).exists() else str(name)
+
+
+def stop(fault):
+    """Ends with one clear line and exit status 2, before any job."""
+    print(fault, file=sys.stderr)
+    raise SystemExit(2)
+
+
+# --configfile replaces the demo's configuration (Snakemake itself would merge the two).
+if not workflow.overwrite_configfiles:
+
+    configfile: resource("config/config.yaml")
+
+
+DEVICE = config.get("device", "auto")  # the machine's, from a profile or --config, never the science's
+MACHINE_KEYS = ("device",)
+
+
+def load_configuration():
+    science = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
+    if DEVICE not in ("auto", "cpu", "cuda", "tpu"):
+        raise UserError("--config device", f"found '{DEVICE}', expected auto, cpu, cuda or tpu", "Mend it.")
+    where = configuration.locator(workflow.overwrite_configfiles or [resource("config/config.yaml")])
+    configuration.check_schema(science, RULES.parent / "schemas" / "config.schema.yaml", where)
+    return configuration.resolve(science, model_facts, where)
+
+
+def model_facts(name):
+    """Returns what the configuration must know of a model: a row of models.tsv or of `models:`."""
+    source = config.get("models", {}).get(name)
+    return registry.model_facts(name, resource(source) if source else None)
+
+
+try:
+    SETTINGS = load_configuration()
+except UserError as fault:
+    stop(fault)
+
+SPECIES = SETTINGS["species"]
+# In conda environments `python` is the environment's; else the one that runs Snakemake.
+uses_conda = "conda" in {str(method.name).lower() for method in workflow.deployment_settings.deployment_method}
+PYTHON = "python" if uses_conda else sys.executable
+GPUS = 1 if DEVICE == "cuda" else 0
+MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
+
+# The prefix replaces Snakemake's own strict mode, so it repeats it. PYTHONSAFEPATH would hide the
+# library beside the scripts. The malloc settings keep XLA's buffers mapped on CPU: each step would
+# otherwise fault its pages in again (about 2x in time).
+shell.prefix(
+    "set -euo pipefail; unset PYTHONSAFEPATH; export PYTHONUNBUFFERED=1; "
+    'export GLIBC_TUNABLES="${{GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0'
+    ":glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=16000000000"
+    ':glibc.malloc.top_pad=67108864}}"; '.replace("{{", "{").replace("}}", "}")
+)
+
+
+def one_of(names):
+    """Returns a wildcard constraint that admits just these names."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
+def options(**values):
+    """Returns command-line options: None and False left out, True as a bare flag, lists repeated behind one flag."""
+    words = []
+    for key, value in values.items():
+        if value is None or value is False or value == []:
+            continue
+        words.append("--" + key.replace("_", "-"))
+        if value is not True:
+            words += [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
+    return words
+
+
+def runs_of(section, species=None):
+    """Returns the names of a section's runs (that use a species)."""
+    runs = SETTINGS[section]
+    return [name for name, run in runs.items() if species is None or species in run["species"]]
+
+
+def print_results():
+    figures = sorted(Path("results/figures").glob("*.svg")) if Path("results/figures").exists() else []
+    if figures and Path("results/report.html").exists():
+        print(f"Figures: results/figures/ ({len(figures)} as SVG, PNG and TSV)\nReport:  results/report.html")
+
+
+def repeat_faults(snakemake_log):
+    """Repeats the last line of each failed job's log at the end of the run."""
+    text = Path(snakemake_log).read_text(errors="replace")
+    logs = dict.fromkeys(re.findall(r"log: (results/logs/\S+)", text))
+    lines = [(name, Path(name).read_text(errors="replace").splitlines()) for name in logs if Path(name).exists()]
+    for name, content in lines:
+        if content:
+            print(f"{name}: {content[-1]}", file=sys.stderr)
+
+
+wildcard_constraints:
+    species=one_of(SPECIES),
