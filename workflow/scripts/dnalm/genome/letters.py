@@ -9,6 +9,8 @@ BASES = b"ACGT"
 IUPAC = b"RYSWKMBDHV"  # ambiguity codes of IUPAC-IUB 1985, without N
 ALLOWED = BASES + IUPAC + b"N" + (BASES + IUPAC + b"N").lower()
 COMPLEMENT = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvn", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
+# Upper case; whatever is not A, C, G or T becomes N.
+TO_ACGTN = bytes(upper if upper in BASES else ord("N") for upper in bytes(range(256)).upper())
 _COMPLEMENT_ARRAY = np.frombuffer(COMPLEMENT, np.uint8)
 _CHUNK = 1 << 18  # bases; keeps the histogram's 8-byte copies within the processor's cache
 
