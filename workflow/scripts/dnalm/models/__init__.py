@@ -1,0 +1,19 @@
+"""Models of the Nucleotide Transformer family as pure functions of parameters and tokens."""
+
+from typing import TYPE_CHECKING, Any
+
+from dnalm.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from dnalm.models.apply import POOLINGS, Params, forward, init_params, parameter_shapes, pool
+
+__all__ = ["POOLINGS", "ModelConfig", "Params", "forward", "init_params", "parameter_shapes", "pool"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports JAX only when something that runs a model is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dnalm.models import apply
+
+    return getattr(apply, name)

@@ -1,0 +1,119 @@
+"""Pure functions of parameters and tokens: forward passes, pooling, random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int32
+
+from dnalm.models.config import ModelConfig
+from dnalm.models.esm_encoder import Encoder
+from dnalm.models.unet_head import SegmentationHead
+from dnalm.tokens import KmerTokenizer
+
+Params = dict[str, dict[str, Any]]
+POOLINGS = ("mean", "mean_published", "cls")
+
+
+def _transform(
+    config: ModelConfig,
+    layers: Collection[int],
+    attention_layers: Collection[int],
+    logits: bool,
+    segmentation: bool,
+    pooling: str | None,
+    rescaling_factor: float | None,
+    mapped: bool,
+) -> hk.Transformed:
+    scale = config.rescaling_factor if rescaling_factor is None else rescaling_factor
+    needed = {*layers, config.num_layers} if segmentation else set(layers)
+
+    def run(tokens: Array, attention_mask: Array | None = None) -> dict[str, Array]:
+        encoder = Encoder(config, mapped)
+        outputs = encoder(tokens, attention_mask, needed, attention_layers, logits, scale)
+        if segmentation:
+            last = outputs[f"embeddings_{config.num_layers}"]
+            head = SegmentationHead(config.embed_dim, len(config.features), config.kmers.k)
+            outputs["segment_logits"] = head(last[:, 1:], tokens[:, 1:] != config.kmers.pad_id)
+            outputs["segment_probabilities"] = jax.nn.softmax(outputs["segment_logits"], axis=-1)[..., 1]
+        for number in needed:
+            embeddings = outputs.pop(f"embeddings_{number}")
+            if number in layers:
+                pooled = pool(embeddings, tokens, config.kmers, pooling) if pooling else embeddings
+                outputs[f"embeddings_{number}"] = pooled
+        return outputs
+
+    return hk.without_apply_rng(hk.transform(run))
+
+
+def forward(
+    config: ModelConfig,
+    layers: Collection[int] = (),
+    attention_layers: Collection[int] = (),
+    logits: bool = False,
+    segmentation: bool = False,
+    pooling: str | None = None,
+    rescaling_factor: float | None = None,
+    mapped: bool | None = None,
+) -> Callable[..., dict[str, Array]]:
+    """Returns apply(params, tokens, attention_mask=None) -> outputs, to be jitted or differentiated.
+
+    Outputs: embeddings_{layer} (B, L, D), or (B, D) with `pooling`; attention_{layer} (B, H, L, L);
+    logits (B, L, V), 0 at pads; segment_logits (B, S, F, 2) and segment_probabilities (B, S, F) with
+    S = k * (L - 1). Nothing beyond the deepest layer asked for is computed.
+
+    Args:
+        layers: numbered from 1; the last one is taken after the encoder's last layer norm, as published.
+        attention_layers: numbered from 1.
+        rescaling_factor: overrides the config's.
+        mapped: heads one by one (None: on a CPU yes, else no; see `attention.attend`).
+
+    `tokens` is Int32 (B, L), `attention_mask` Bool (B, 1, L, L): which key (last axis) each query may
+    see; by default every token that is no pad. Padding never changes a valid position's value.
+    """
+    mapped = jax.default_backend() == "cpu" if mapped is None else mapped
+    return _transform(
+        config, layers, attention_layers, logits, segmentation, pooling, rescaling_factor, mapped
+    ).apply
+
+
+def _everything(config: ModelConfig) -> hk.Transformed:
+    last = (config.num_layers,)
+    return _transform(config, last, (), config.lm_head, bool(config.features), None, None, mapped=False)
+
+
+def init_params(config: ModelConfig, seed: int) -> Params:
+    """Returns random float32 weights by the published initialisers: haiku's defaults, attention uniform."""
+    tokens = jnp.full((1, 5), config.kmers.cls_id, jnp.int32)
+    params = jax.jit(_everything(config).init)(jax.random.PRNGKey(seed), tokens)
+    return {module: dict(leaves) for module, leaves in params.items()}
+
+
+def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Returns the shape of every parameter that a config's model has."""
+    tokens = jax.ShapeDtypeStruct((1, 5), jnp.int32)
+    params = jax.eval_shape(_everything(config).init, jax.random.PRNGKey(0), tokens)
+    return {module: {name: leaf.shape for name, leaf in leaves.items()} for module, leaves in params.items()}
+
+
+def pool(
+    embeddings: Float[Array, "B L D"], tokens: Int32[Array, "B L"], tokenizer: KmerTokenizer, kind: str
+) -> Float[Array, "B D"]:
+    """Returns one float32 vector per window.
+
+    Args:
+        kind: `mean` over all tokens that stand for known bases (no special token, no N; single letters
+            count like k-mers), `mean_published` (N too), or `cls`. A window without such a token is NaN.
+    """
+    if kind == "cls":
+        return embeddings[:, 0].astype(jnp.float32)
+    excluded = np.asarray([*tokenizer.special_ids, *([tokenizer.letters["N"]] if kind == "mean" else [])])
+    weights = (~jnp.isin(tokens, excluded)).astype(jnp.float32)
+    total = jnp.einsum("bl,bld->bd", weights, embeddings.astype(jnp.float32))
+    count = weights.sum(axis=1)[:, None]
+    return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)

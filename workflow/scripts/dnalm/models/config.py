@@ -1,0 +1,116 @@
+"""Every switch of the Nucleotide Transformer family in one frozen record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dnalm.errors import UserError
+from dnalm.tokens import KmerTokenizer, tokenizer
+
+# The published JAX code always uses 1e-5; the hub's torch configs often say 1e-12 for the same weights,
+# which moves embeddings by up to 4e-4.
+LAYER_NORM_EPS = 1e-5
+ACTIVATIONS = ("gelu-no-approx", "gelu", "swish", "relu")
+LABELS = ("own_strand", "either_strand", "")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One model: NT v1, v2, AgroNT, codon, or SegmentNT (with `features`).
+
+    Args:
+        tokenizer: v1_6mer, v2_6mer or v2_3mer.
+        max_tokens: tokens, CLS included, that the model was trained for.
+        embed_dim: D. key_size: width of one head's keys (times attention_heads need not be D).
+        ffn_embed_dim: width of the feed-forward layer (of each half with a gated linear unit).
+        positional_embedding: learned or rotary.
+        token_dropout, masking_ratio, masking_prob: v1 rescales its token embeddings by
+            (1 - masking_ratio * masking_prob) / (1 - observed share of <mask>), at inference too.
+        rescaling_factor: s of the rotary base 10000 * s ** (key / (key - 2)); None is 1.
+        lm_head: the weights include the language-model head.
+        features: names of the segmentation head's outputs; () for language models.
+        labels: strand convention of a segmentation model: own_strand, either_strand, or "" without features.
+    """
+
+    tokenizer: str
+    vocabulary_size: int
+    max_tokens: int
+    embed_dim: int
+    num_layers: int
+    attention_heads: int
+    key_size: int
+    ffn_embed_dim: int
+    positional_embedding: str = "rotary"
+    use_glu_in_ffn: bool = True
+    add_bias_ffn: bool = False
+    ffn_activation: str = "swish"
+    add_bias_kv: bool = False
+    emb_layer_norm_before: bool = False
+    embed_scale: float = 1.0
+    token_dropout: bool = False
+    masking_ratio: float = 0.0
+    masking_prob: float = 0.0
+    layer_norm_eps: float = LAYER_NORM_EPS
+    rescaling_factor: float | None = None
+    lm_head: bool = True
+    features: tuple[str, ...] = ()
+    labels: str = ""
+
+    def __post_init__(self) -> None:
+        faults = {
+            "positional_embedding": self.positional_embedding not in ("learned", "rotary"),
+            "ffn_activation": self.ffn_activation not in ACTIVATIONS,
+            "labels": self.labels not in LABELS,
+            "key_size": self.positional_embedding == "rotary" and self.key_size % 2 == 1,
+            # rotary tables have one row per token, the added key would need another
+            "add_bias_kv": self.positional_embedding == "rotary" and self.add_bias_kv,
+            "vocabulary_size": self.vocabulary_size != self.kmers.embedded,
+        }
+        for name, wrong in faults.items():
+            if wrong:
+                raise UserError(
+                    f"model config, {name}", f"{getattr(self, name)!r} does not fit", "See ModelConfig."
+                )
+
+    @property
+    def kmers(self) -> KmerTokenizer:
+        """The model's tokenizer."""
+        return tokenizer(self.tokenizer)
+
+    def token_limit(self, rescaling_factor: float | None = None) -> int:
+        """Returns the most tokens, CLS included, that the model takes.
+
+        A larger rescaling factor than the model's own stretches the limit of a rotary model in proportion.
+        """
+        if self.positional_embedding == "learned" or rescaling_factor is None:
+            return self.max_tokens
+        return max(self.max_tokens, round(self.max_tokens * rescaling_factor / (self.rescaling_factor or 1)))
+
+    def to_json(self) -> str:
+        """Returns the config as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str, where: object = "model config") -> ModelConfig:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: unknown or missing keys, or values that do not fit.
+        """
+        return cls.from_dict(json.loads(text), where)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], where: object = "model config") -> ModelConfig:
+        """Reads a config from a dictionary; unknown and missing keys are a UserError."""
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - set(known))
+        needed = {name for name, field in known.items() if field.default is dataclasses.MISSING}
+        missing = sorted(needed - set(data))
+        if unknown or missing:
+            raise UserError(
+                where, f"unknown keys {unknown}, missing keys {missing}", "Convert the model again."
+            )
+        return cls(**{**data, "features": tuple(data.get("features", ()))})
