@@ -1,0 +1,69 @@
+"""A checkout of its own, run once on the tiny configuration and shared by the workflow tests."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TINY = "config/examples/tiny.yaml"
+PARTS = ("Snakefile", "workflow", "config", "resources", "profiles", "slurm-gpu")
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copies what the workflow needs, without the big demo genome."""
+    target.mkdir(parents=True)
+    ignore = shutil.ignore_patterns("__pycache__", "dm3_chr2R.fa.gz", "*.lock.json")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_symlink():
+            (target / part).symlink_to(os.readlink(source))
+        elif source.is_dir():
+            shutil.copytree(source, target / part, ignore=ignore)
+        else:
+            shutil.copy(source, target / part)
+    return target
+
+
+def snakemake(folder: Path, *arguments: str, **settings) -> subprocess.CompletedProcess:
+    """Runs Snakemake in a folder and returns its exit status and all it printed (stderr into stdout)."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / ".cache"), "PYTHONWARNINGS": ""}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **settings,
+    )
+
+
+def fingerprints(results: Path) -> dict[str, str]:
+    """Returns the sha256 of every data file and of every manifest's content, by path."""
+    found = {}
+    for path in sorted(results.rglob("*")):
+        parts = path.relative_to(results).parts
+        if path.is_dir() or parts[0] in ("logs", "runtimes", ".work") or path.name == "report.html":
+            continue
+        data = path.read_bytes()
+        if path.name.endswith("manifest.json"):
+            data = json.dumps(json.loads(data)["content"], sort_keys=True).encode()
+        found["/".join(parts)] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A checkout in which the tiny configuration has run to the end; tests must not change its results."""
+    folder = copy_checkout(tmp_path_factory.mktemp("tiny") / "checkout")
+    run = snakemake(folder, "--configfile", TINY)
+    assert run.returncode == 0, run.stdout[-4000:]
+    (folder / "run.log").write_text(run.stdout)
+    return folder
