@@ -9,7 +9,7 @@ def checkpoint_source(wildcards):
 
 def checkpoint_row(wildcards):
     """The row, never the table: adding a checkpoint runs nothing again that exists."""
-    return [] if wildcards.model in SETTINGS["models"] else registry.row_text(wildcards.model)
+    return [] if wildcards.model in SETTINGS["models"] else configuration.row_text(wildcards.model)
 
 
 def used_models():

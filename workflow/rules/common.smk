@@ -10,8 +10,8 @@ SCRIPTS = RULES.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from dnalm import config as configuration
-from dnalm.checkpoints import registry
 from dnalm.errors import UserError
+from dnalm.labels import slug
 from dnalm.versions import VERSIONS
 
 
@@ -50,7 +50,7 @@ def load_configuration():
 def model_facts(name):
     """Returns what the configuration must know of a model: a row of models.tsv or of `models:`."""
     source = config.get("models", {}).get(name)
-    return registry.model_facts(name, resource(source) if source else None)
+    return configuration.model_facts(name, resource(source) if source else None)
 
 
 try:

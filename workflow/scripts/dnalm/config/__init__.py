@@ -1,7 +1,18 @@
 """The configuration: checked against its schema, completed with defaults, cross-checked, before any job."""
 
+from dnalm.config.models import model_facts, row_text
 from dnalm.config.places import key_lines, locator
 from dnalm.config.resolve import RUN_SECTIONS, ModelFacts, models_of, resolve
 from dnalm.config.schema import check_schema
 
-__all__ = ["RUN_SECTIONS", "ModelFacts", "check_schema", "key_lines", "locator", "models_of", "resolve"]
+__all__ = [
+    "RUN_SECTIONS",
+    "ModelFacts",
+    "check_schema",
+    "key_lines",
+    "locator",
+    "model_facts",
+    "models_of",
+    "resolve",
+    "row_text",
+]

@@ -1,0 +1,33 @@
+"""What the configuration must know of a model, from its row of models.tsv or from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dnalm.checkpoints import registry
+from dnalm.config.resolve import ModelFacts
+from dnalm.tokens import tokenizer
+
+
+def model_facts(name: str, folder: str | Path | None = None) -> ModelFacts:
+    """Returns the facts of a registered model, or of a folder in the hub's or our own layout.
+
+    Raises:
+        UserError: no such model or folder, or a folder without a readable configuration.
+    """
+    if folder is not None:
+        from dnalm.checkpoints.load import read_config
+
+        config = read_config(folder)
+        return ModelFacts(
+            name, config.kmers.k, config.max_tokens, config.num_layers, config.features, config.labels
+        )
+    row = registry.model_row(name)
+    features = tuple(feature for feature in row["features"].split(",") if feature)
+    k = tokenizer(row["tokenizer"]).k
+    return ModelFacts(name, k, int(row["max_tokens"]), int(row["num_layers"]), features, row["labels"])
+
+
+def row_text(name: str) -> str:
+    """Returns a model's row as one line: a parameter of its rule."""
+    return "\t".join(registry.model_row(name).values())
