@@ -41,6 +41,20 @@ def longest_window(max_tokens: int | None, k: int) -> int:
     return min(fitting, LONGEST_AUTO_BP // k * k)
 
 
+def parse_length(text: str, max_tokens: int | None, k: int) -> int:
+    """Returns a window length in bases from "auto" or a number.
+
+    Raises:
+        UserError: neither, or more than the model takes.
+    """
+    if text == "auto":
+        return longest_window(max_tokens, k)
+    if not text.isdecimal():
+        raise UserError("--length-bp", f"found {text!r}, expected auto or a whole number", "Mend it.")
+    check_length(int(text), max_tokens, k)
+    return int(text)
+
+
 def check_length(length_bp: int, max_tokens: int | None, k: int) -> None:
     """Refuses a window length that is over the model's token limit even without N.
 

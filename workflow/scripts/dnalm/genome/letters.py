@@ -28,8 +28,10 @@ def reverse_complement_text(sequence: str) -> str:
 def count_letters(sequence: UInt8[np.ndarray, " S"]) -> Int64[np.ndarray, "256"]:
     """Counts every byte value of a sequence.
 
-    Pairs of bases are counted at once: half the work of one base at a time.
+    Long sequences are counted by pairs of bases: half the work of one base at a time.
     """
+    if len(sequence) < _CHUNK:
+        return np.bincount(sequence, minlength=256)
     pairs = np.zeros((256, 256), np.int64)
     even = len(sequence) // 2 * 2
     for start in range(0, even, _CHUNK):

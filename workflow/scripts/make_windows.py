@@ -1,0 +1,83 @@
+"""Makes the windows of a genome that a model will see.
+
+In: a masked genome, and for --kind tss an annotation table, for --kind regions a BED file.
+Out: BED6 + n_fraction (contig, start, end, name, score, strand, share of N), 0-based half-open, and a manifest
+with the windows dropped by reason: over_contig_end, n_fraction, token_limit.
+"""
+
+import logging
+import sys
+
+from dnalm import annotation, cli, files, windows
+from dnalm.errors import UserError
+from dnalm.genome import Genome, read_bed
+
+
+def parse_arguments(argv):
+    parser = cli.make_parser(__doc__)
+    add = parser.add_argument
+    add("--genome", required=True, help="masked FASTA")
+    add(
+        "--kind", required=True, choices=("tiles", "tss", "regions"), help="tiles, around TSS, or BED regions"
+    )
+    add("--annotation", help="annotation.parquet, for --kind tss")
+    add("--bed", help="regions, for --kind regions")
+    add(
+        "--length-bp",
+        default="auto",
+        help="tiles: window length; auto: the longest that fits, at most 6,000 bp",
+    )
+    add("--overlap-bp", type=int, default=0, help="tiles: bases shared by neighbours")
+    add("--upstream-bp", type=int, default=3000, help="tss: bases before the first transcribed base")
+    add("--downstream-bp", type=int, default=3000, help="tss: bases from the first transcribed base on")
+    add("--max-n-fraction", type=float, default=0.05, help="drop windows with a larger share of N")
+    add("--max-tokens", type=int, help="the model's token limit with CLS; none: no limit")
+    add("--k", type=int, default=6, help="letters per token of the model's tokenizer")
+    add("--output", required=True, help="BED file to write")
+    return parser.parse_args(argv)
+
+
+def make(arguments, genome) -> windows.Windows:
+    limits = (arguments.max_n_fraction, arguments.max_tokens, arguments.k)
+    if arguments.kind == "tss":
+        table = annotation.load_annotation(required(arguments, "annotation"))
+        sites = annotation.transcription_start_sites(table)
+        return windows.make_tss(sites, genome, arguments.upstream_bp, arguments.downstream_bp, *limits)
+    if arguments.kind == "regions":
+        return windows.make_regions(read_bed(required(arguments, "bed"), genome.lengths), genome, *limits)
+    length_bp = windows.parse_length(arguments.length_bp, arguments.max_tokens, arguments.k)
+    return windows.make_tiles(genome.lengths, genome, length_bp, arguments.overlap_bp, *limits)
+
+
+def required(arguments, name: str) -> str:
+    if not (value := getattr(arguments, name)):
+        raise UserError(f"--{name}", f"is needed by --kind {arguments.kind}", f"Add --{name} FILE.")
+    return value
+
+
+@cli.command
+def main(argv=None) -> None:
+    arguments = parse_arguments(argv)
+    with Genome(arguments.genome) as genome:
+        table, dropped = make(arguments, genome)
+    windows.write_windows(table, arguments.output)
+    counts = {"windows": len(table), "dropped": dropped}
+    logging.getLogger("dnalm").info("%s: %s", arguments.output, counts)
+    roles = {role: getattr(arguments, role) for role in ("genome", "annotation", "bed")}
+    inputs = {role: path for role, path in roles.items() if path}
+    names = (
+        "kind",
+        "length_bp",
+        "overlap_bp",
+        "upstream_bp",
+        "downstream_bp",
+        "max_n_fraction",
+        "max_tokens",
+        "k",
+    )
+    settings = {name: getattr(arguments, name) for name in names}
+    files.write_manifest(arguments.output, "windows", inputs, details={"settings": settings, **counts})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
