@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from dnalm.models.config import ModelConfig
+from dnalm.models.initial import Params, init_params
 
 if TYPE_CHECKING:
-    from dnalm.models.apply import POOLINGS, Params, forward, init_params, parameter_shapes, pool
+    from dnalm.models.apply import POOLINGS, forward, parameter_shapes, pool
 
 __all__ = ["POOLINGS", "ModelConfig", "Params", "forward", "init_params", "parameter_shapes", "pool"]
 

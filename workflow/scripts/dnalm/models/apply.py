@@ -1,9 +1,8 @@
-"""Pure functions of parameters and tokens: forward passes, pooling, random weights."""
+"""Pure functions of parameters and tokens: forward passes, shapes of the weights, pooling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 import haiku as hk
 import jax
@@ -16,7 +15,6 @@ from dnalm.models.esm_encoder import Encoder
 from dnalm.models.unet_head import SegmentationHead
 from dnalm.tokens import KmerTokenizer
 
-Params = dict[str, dict[str, Any]]
 POOLINGS = ("mean", "mean_published", "cls")
 
 
@@ -82,22 +80,12 @@ def forward(
     ).apply
 
 
-def _everything(config: ModelConfig) -> hk.Transformed:
-    last = (config.num_layers,)
-    return _transform(config, last, (), config.lm_head, bool(config.features), None, None, mapped=False)
-
-
-def init_params(config: ModelConfig, seed: int) -> Params:
-    """Returns random float32 weights by the published initialisers: haiku's defaults, attention uniform."""
-    tokens = jnp.full((1, 5), config.kmers.cls_id, jnp.int32)
-    params = jax.jit(_everything(config).init)(jax.random.PRNGKey(seed), tokens)
-    return {module: dict(leaves) for module, leaves in params.items()}
-
-
 def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]]]:
     """Returns the shape of every parameter that a config's model has."""
+    last, segmentation = (config.num_layers,), bool(config.features)
+    transformed = _transform(config, last, (), config.lm_head, segmentation, None, None, mapped=False)
     tokens = jax.ShapeDtypeStruct((1, 5), jnp.int32)
-    params = jax.eval_shape(_everything(config).init, jax.random.PRNGKey(0), tokens)
+    params = jax.eval_shape(transformed.init, jax.random.PRNGKey(0), tokens)
     return {module: {name: leaf.shape for name, leaf in leaves.items()} for module, leaves in params.items()}
 
 

@@ -80,11 +80,6 @@ def attend(
     return jax.lax.map(sequence, (query, key, value, mask))
 
 
-def linear(x: Float[Array, "B L D"], width: int, name: str) -> Float[Array, "B L E"]:
-    """Creates and applies one of the attention's projections (a function: methods enter haiku's names)."""
-    return hk.Linear(width, w_init=hk.initializers.VarianceScaling(2.0, "fan_in", "uniform"), name=name)(x)
-
-
 class SelfAttention(hk.Module):
     """Projects, attends and projects back; optionally with one learned key and value that all may see."""
 
@@ -108,7 +103,9 @@ class SelfAttention(hk.Module):
     ) -> tuple[Float[Array, "B L D"], Float[Array, "B H L M"] | None]:
         width = self.heads * self.key_size
         query, key, value = (
-            jnp.swapaxes(linear(x, width, name).reshape(*x.shape[:-1], self.heads, self.key_size), 1, 2)
+            jnp.swapaxes(
+                hk.Linear(width, name=name)(x).reshape(*x.shape[:-1], self.heads, self.key_size), 1, 2
+            )
             for name in ("query", "key", "value")
         )
         if tables is not None:
@@ -118,4 +115,4 @@ class SelfAttention(hk.Module):
             mask = jnp.pad(mask, ((0, 0), (0, 0), (0, 1)), constant_values=True)
         output, attention = attend(query, key, value, mask, self.mapped, weights)
         output = jnp.swapaxes(output, 1, 2).reshape(*x.shape[:-1], width)
-        return linear(output, x.shape[-1], "mha_output"), attention
+        return hk.Linear(x.shape[-1], name="mha_output")(output), attention
