@@ -1,0 +1,65 @@
+"""Observed against predicted values of many genes: density, contours, identity line, outer genes as dots."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import MaxNLocator
+
+from dnalm.figures import style
+
+GRID = 200  # cells along each axis
+SMOOTH_CELLS = 4.0  # standard deviation of the smoothing, in cells
+SHARES = (0.9, 0.75, 0.5, 0.25)  # of the genes inside each contour
+COLOURS = LinearSegmentedColormap.from_list(
+    "density", ["#FFFFFF", "#D3E5F3", "#8FBFE0", style.BLUE, "#003A5C"]
+)
+
+
+def density(
+    predicted: Float[np.ndarray, " N"], observed: Float[np.ndarray, " N"], low: float, high: float
+) -> Float[np.ndarray, "G G"]:
+    """Returns the smoothed density of genes; rows go with observed, columns with predicted, the sum is 1."""
+    from scipy.ndimage import gaussian_filter
+
+    edges = np.linspace(low, high, GRID + 1)
+    counts, _, _ = np.histogram2d(observed, predicted, bins=(edges, edges))
+    smooth = gaussian_filter(counts, SMOOTH_CELLS, mode="nearest")
+    return smooth / smooth.sum()
+
+
+def contour_levels(values: Float[np.ndarray, "G G"]) -> list[float]:
+    """Returns the density levels whose regions hold each of `SHARES` of the genes, ascending."""
+    falling = np.sort(values.ravel())[::-1]
+    inside = np.cumsum(falling)
+    levels = [float(falling[min(np.searchsorted(inside, share), falling.size - 1)]) for share in SHARES]
+    return sorted(set(levels))
+
+
+def shared_limits(*values: Float[np.ndarray, " N"]) -> tuple[float, float]:
+    """Returns limits that hold all values with a margin, so that the identity line is the diagonal."""
+    low, high = (float(pick([pick(one) for one in values])) for pick in (np.min, np.max))
+    margin = 0.04 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def draw_density(axes: Axes, predicted: Float[np.ndarray, " N"], observed: Float[np.ndarray, " N"]) -> None:
+    """Draws the density with contours, the genes outside the widest contour, and the identity line."""
+    low, high = shared_limits(predicted, observed)
+    values = density(predicted, observed, low, high)
+    levels = contour_levels(values)
+    extent = (low, high, low, high)
+    axes.imshow(values, origin="lower", extent=extent, cmap=COLOURS, aspect="equal", interpolation="bilinear")
+    centres = low + (np.arange(GRID) + 0.5) * (high - low) / GRID
+    axes.contour(centres, centres, values, levels=levels, colors="#24506E", linewidths=0.4)
+    cells = [
+        np.clip(((one - low) / (high - low) * GRID).astype(int), 0, GRID - 1) for one in (observed, predicted)
+    ]
+    outside = values[cells[0], cells[1]] < levels[0]
+    axes.plot(predicted[outside], observed[outside], ".", color=style.BLUE, markersize=1.2, markeredgewidth=0)
+    axes.plot([low, high], [low, high], linestyle=(0, (1, 2)), color=style.INK, linewidth=0.7)
+    axes.set(xlim=(low, high), ylim=(low, high))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, integer=True))
