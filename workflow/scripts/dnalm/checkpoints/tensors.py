@@ -16,7 +16,8 @@ GIT_LFS = b"version https://git-lfs"
 
 def sniff(path: Path) -> str:
     """Says what a file that should hold weights seems to be instead, by its first bytes; "" if unknown."""
-    head = require_file(path, "weights file").open("rb").read(64)
+    with open(require_file(path, "weights file"), "rb") as handle:
+        head = handle.read(64)
     if head.startswith(GIT_LFS):
         return "a git-lfs pointer, not the weights themselves"
     if head.lstrip()[:1] == b"<":
