@@ -1,8 +1,8 @@
 """Makes the windows of a genome that a model will see.
 
 In: a masked genome, and for --kind tss an annotation table, for --kind regions a BED file.
-Out: BED6 + n_fraction (contig, start, end, name, score, strand, share of N), 0-based half-open, and a manifest
-with the windows dropped by reason: over_contig_end, n_fraction, token_limit.
+Out: BED6 and the share of N (contig, start, end, name, score, strand, n_fraction), 0-based half-open, and a
+manifest with the windows dropped by reason: over_contig_end, n_fraction, token_limit.
 """
 
 import logging
@@ -11,6 +11,8 @@ import sys
 from dnalm import annotation, cli, files, windows
 from dnalm.errors import UserError
 from dnalm.genome import Genome, read_bed
+
+log = logging.getLogger("dnalm")
 
 
 def parse_arguments(argv):
@@ -62,7 +64,7 @@ def main(argv=None) -> None:
         table, dropped = make(arguments, genome)
     windows.write_windows(table, arguments.output)
     counts = {"windows": len(table), "dropped": dropped}
-    logging.getLogger("dnalm").info("%s: %s", arguments.output, counts)
+    log.log(logging.INFO if len(table) else logging.WARNING, "%s: %s", arguments.output, counts)
     roles = {role: getattr(arguments, role) for role in ("genome", "annotation", "bed")}
     inputs = {role: path for role, path in roles.items() if path}
     names = (
