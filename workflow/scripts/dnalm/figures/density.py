@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
-from dnalm.figures import style
+from dnalm.figures import palette
 
 GRID = 200  # cells along each axis
 SMOOTH_CELLS = 4.0  # standard deviation of the smoothing, in cells
 SHARES = (0.9, 0.75, 0.5, 0.25)  # of the genes inside each contour
 COLOURS = LinearSegmentedColormap.from_list(
-    "density", ["#FFFFFF", "#D3E5F3", "#8FBFE0", style.BLUE, "#003A5C"]
+    "density", ["#FFFFFF", "#D3E5F3", "#8FBFE0", palette.BLUE, "#003A5C"]
 )
 
 
@@ -58,8 +58,10 @@ def draw_density(axes: Axes, predicted: Float[np.ndarray, " N"], observed: Float
         np.clip(((one - low) / (high - low) * GRID).astype(int), 0, GRID - 1) for one in (observed, predicted)
     ]
     outside = values[cells[0], cells[1]] < levels[0]
-    axes.plot(predicted[outside], observed[outside], ".", color=style.BLUE, markersize=1.2, markeredgewidth=0)
-    axes.plot([low, high], [low, high], linestyle=(0, (1, 2)), color=style.INK, linewidth=0.7)
+    axes.plot(
+        predicted[outside], observed[outside], ".", color=palette.BLUE, markersize=1.2, markeredgewidth=0
+    )
+    axes.plot([low, high], [low, high], linestyle=(0, (1, 2)), color=palette.INK, linewidth=0.7)
     axes.set(xlim=(low, high), ylim=(low, high))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, integer=True))

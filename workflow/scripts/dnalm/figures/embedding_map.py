@@ -7,14 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnalm.figures import style
+from dnalm.figures import palette, style
 from dnalm.figures.projection import Projection
 
 COLOURS = {
-    "exonic": style.BLUE,
-    "intronic": style.ORANGE,
+    "exonic": palette.BLUE,
+    "intronic": palette.ORANGE,
     "intergenic": "#8F8F8F",
-    "repeat": style.PURPLE,
+    "repeat": palette.PURPLE,
 }
 SQUARE_MM, LEFT_MM, TOP_MM, BOTTOM_MM, KEY_MM = 60.0, 9.0, 8.0, 7.0, 22.0
 ORDER_SEED = 0  # windows are drawn in random order, so that no class hides another

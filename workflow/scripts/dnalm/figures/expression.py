@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from dnalm.errors import UserError
-from dnalm.figures import style
+from dnalm.figures import palette, style
 from dnalm.figures.density import SHARES, draw_density
 from dnalm.figures.tables import feature_colours, feature_label, feature_order, layer_text
 
@@ -78,7 +78,7 @@ def _draw_cell(
     if random is not None and np.isfinite(random["R2_mean"]):
         axes.plot(max(random["R2_mean"], LOWEST_R2), y + 0.24, color=colour, linestyle="", **MARKS["random"])
     if grouped is None or not np.isfinite(grouped["R2_pooled"]):
-        axes.text(0.02, y, "no value", fontsize=style.SMALL_PT, color=style.MUTED, va="center", ha="left")
+        axes.text(0.02, y, "no value", fontsize=style.SMALL_PT, color=palette.MUTED, va="center", ha="left")
         return True
     axes.plot(max(grouped["R2_pooled"], LOWEST_R2), y, color=colour, linestyle="", **MARKS["pooled"])
     if not np.isfinite(grouped["R2_mean"]):
@@ -118,7 +118,7 @@ def _draw_scores(figure: Figure, metrics: pd.DataFrame, width_mm: float) -> bool
         axes = style.add_axes(
             figure, left_mm + place * (facet_mm + FACET_GAP_MM), FACET_TOP_MM, facet_mm, tall_mm
         )
-        axes.axvline(0, color=style.PALE, linewidth=0.6, zorder=0)
+        axes.axvline(0, color=palette.PALE, linewidth=0.6, zorder=0)
         for y, pair in enumerate(pairs):
             missing |= _draw_cell(axes, metrics, pair, subset, y, colours[pair])
         axes.set(xlim=_limits(metrics), ylim=(len(pairs) - 0.5, -0.5))
@@ -143,7 +143,7 @@ def _draw_key(figure: Figure, left_mm: float, top_mm: float) -> None:
         Line2D(
             [],
             [],
-            color=style.MUTED,
+            color=palette.MUTED,
             linestyle="-" if name == "mean" else "",
             linewidth=0.9,
             label=label,

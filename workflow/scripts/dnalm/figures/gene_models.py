@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from dnalm.figures import style
+from dnalm.figures import palette, style
 from dnalm.figures.genes import Region
 
 MODEL_COLUMNS = ("gene_id", "name", "strand", "part", "start", "end")
@@ -107,7 +107,7 @@ def draw_models(axes: Axes, models: pd.DataFrame, region: Region, gene_id: str, 
     deepest = max((row for row, _ in places.values()), default=0)
     for other, parts in models.groupby("gene_id", sort=True):
         row, label_start = places[str(other)]
-        colour = style.INK if other == gene_id else OTHER_GENE
+        colour = palette.INK if other == gene_id else OTHER_GENE
         _draw_gene(axes, parts, deepest - row + 0.25, colour, (region[2] - region[1]) / mm_wide)
         label = {"style": "italic", "color": colour, "fontsize": style.SMALL_PT, "va": "bottom"}
         axes.text(label_start, deepest - row + 0.5, parts["name"].iloc[0], clip_on=False, **label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,29 @@ class Gene:
     end: int
     strand: str
     introns: int
+
+
+def first_region(regions: Sequence[str], lengths: Mapping[str, int]) -> Region:
+    """Returns the first region named (`contig:start-end`), the longest contig where none is.
+
+    Raises:
+        UserError: it has another form or lies on no contig.
+    """
+    if not regions:
+        contig = max(lengths, key=lambda name: lengths[name])
+        return contig, 0, lengths[contig]
+    contig, _, span = regions[0].rpartition(":")
+    start, _, end = span.replace(",", "").partition("-")
+    if not (start.isdigit() and end.isdigit() and int(start) < int(end)):
+        raise UserError(
+            f"region {regions[0]!r}", "is not contig:start-end", "For example chr2R:2000000-7000000."
+        )
+    if contig not in lengths or int(end) > lengths[contig]:
+        known = ", ".join(f"{name} of {length} bp" for name, length in list(lengths.items())[:3])
+        raise UserError(
+            f"region {regions[0]!r}", f"does not lie on a contig of the tracks ({known})", "Check it."
+        )
+    return contig, int(start), int(end)
 
 
 def list_genes(annotation: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dnalm.figures.palette import INK, MUTED
 from dnalm.files import atomic_path
 
 if TYPE_CHECKING:
@@ -28,19 +29,6 @@ MM_PER_INCH, POINTS_PER_MM = 25.4, 72 / 25.4
 PNG_DOTS_PER_INCH = 400
 TEXT_PT, SMALL_PT, LETTER_PT = 7.0, 6.0, 8.0
 LETTER_WIDTH_EM = 0.47  # mean advance of a letter of running text in Arimo, for wrapping
-
-# Okabe and Ito's colours, told apart with every common colour vision.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-MINUS, DASH = "\u2212", "\u2013"  # typographic minus and en dash
-INK, MUTED, PALE = "#222222", "#6B6B6B", "#D9D9D9"
-MODEL_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
-# Baselines recede behind the models: greys, named as in the tables of the probes.
-BASELINES = {
-    "random_weights": ("Random weights", "#B8B8B8"),
-    "kmer": ("k-mer counts", "#8A8A8A"),
-    "one_hot": ("One-hot", "#5E5E5E"),
-}
 
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")  # an SVG needs no more than 0.01 point
 
@@ -136,8 +124,12 @@ def note_height_mm(text: str, width_mm: float) -> float:
 
 
 def add_note(figure: Figure, text: str) -> None:
-    """Writes the line below a figure that says n, folds, meaning of error bars and model."""
+    """Writes the line below a figure that says n, folds, meaning of error bars and model.
+
+    It becomes the figure's label, which `render` puts into the files as their description.
+    """
     across, down = size_mm(figure)
+    figure.set_label(text)
     top_mm = down - note_height_mm(text, across) + 2.0
     write_at(
         figure, 2, top_mm, "\n".join(wrap(text, across - 4)), fontsize=SMALL_PT, color=MUTED, linespacing=1.2
@@ -172,21 +164,28 @@ def _with_fonts(svg: str) -> str:
     return svg.replace("<defs>", f"<defs>\n  <style>{''.join(faces)}</style>", 1)
 
 
-def render(figure: Figure) -> dict[str, bytes]:
+def render(figure: Figure, title: str) -> dict[str, bytes]:
     """Returns the bytes of a figure as SVG (text stays text) and PNG, free of dates and versions."""
     vector, bitmap = io.StringIO(), io.BytesIO()
+    about = {"Title": title, "Description": str(figure.get_label())}
     with applied():
-        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None}, dpi=PNG_DOTS_PER_INCH)
-        figure.savefig(bitmap, format="png", metadata={"Software": None}, dpi=PNG_DOTS_PER_INCH)
+        figure.savefig(
+            vector, format="svg", metadata={"Date": None, "Creator": None, **about}, dpi=PNG_DOTS_PER_INCH
+        )
+        figure.savefig(bitmap, format="png", metadata={"Software": None, **about}, dpi=PNG_DOTS_PER_INCH)
     shorter = LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", vector.getvalue())
     return {".svg": _with_fonts(shorter).encode("utf-8"), ".png": bitmap.getvalue()}
 
 
-def save(figure: Figure, stem: str | Path, table: pd.DataFrame) -> list[Path]:
-    """Writes a figure as `stem.svg` and `stem.png`, what it draws as `stem.tsv`; returns the paths."""
+def save(figure: Figure, stem: str | Path, table: pd.DataFrame, title: str) -> list[Path]:
+    """Writes a figure as `stem.svg` and `stem.png`, what it draws as `stem.tsv`; returns the paths.
+
+    Args:
+        title: what a screen reader and a file manager call the figure.
+    """
     stem = Path(stem)
     text = table.to_csv(sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n")
-    pieces = {**render(figure), ".tsv": text.encode("utf-8")}
+    pieces = {**render(figure, title), ".tsv": text.encode("utf-8")}
     paths = []
     for suffix, data in pieces.items():
         paths.append(stem.with_name(stem.name + suffix))  # with_suffix would cut a stem that holds a dot

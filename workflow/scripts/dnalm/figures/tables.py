@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnalm.errors import UserError
-from dnalm.figures.style import BASELINES, MODEL_COLOURS
+from dnalm.figures.palette import BASELINES, MODEL_COLOURS
 from dnalm.files import require_file
 
 EXPRESSION_COLUMNS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def read_tracks(folder: str | Path, gene: Gene, region: Region) -> pd.DataFrame:
     """Reads the drawn features' probabilities over a region and bins them.
 
     Raises:
-        UserError: a track is missing or does not hold the contig.
+        UserError: a track is missing or does not hold the region.
     """
     import pyBigWig
 
@@ -108,9 +108,29 @@ def read_tracks(folder: str | Path, gene: Gene, region: Region) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(TRACK_COLUMNS)]
 
 
-def make_panel(folder: str | Path, annotation: pd.DataFrame, gene: Gene, contig_bp: int) -> Panel:
-    """Gathers what one gene's panel draws."""
-    region = shown_region(gene, contig_bp)
+def contig_lengths(folder: str | Path) -> dict[str, int]:
+    """Returns the contigs of a run's tracks and their lengths in bases."""
+    import pyBigWig
+
+    path = next(iter(track_files(folder).values()))
+    try:
+        with pyBigWig.open(str(path)) as track:
+            return {str(contig): int(length) for contig, length in track.chroms().items()}
+    except RuntimeError as fault:
+        raise UserError(path, "is no readable bigWig file", "Run the segmentation step again.") from fault
+
+
+def make_panel(folder: str | Path, annotation: pd.DataFrame, gene: Gene, lengths: Mapping[str, int]) -> Panel:
+    """Gathers what one gene's panel draws.
+
+    Raises:
+        UserError: a track is missing, or the gene's contig is in none.
+    """
+    if gene.contig not in lengths:
+        raise UserError(
+            folder, f"the tracks hold no contig {gene.contig} of gene {gene.gene_id}", "Name another."
+        )
+    region = shown_region(gene, lengths[gene.contig])
     return Panel(gene, region, read_tracks(folder, gene, region), model_parts(annotation, region))
 
 

@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
-from dnalm.figures import gene_models, style
+from dnalm.figures import gene_models, palette, style
 from dnalm.figures.genes import Gene
 from dnalm.figures.track_data import STRANDS, Panel
 
 # slug, label, colour
 ROWS = (
-    ("exon", "Exon", style.BLUE),
-    ("intron", "Intron", style.ORANGE),
-    ("splice_donor", "Donor", style.VERMILLION),
-    ("splice_acceptor", "Acceptor", style.GREEN),
+    ("exon", "Exon", palette.BLUE),
+    ("intron", "Intron", palette.ORANGE),
+    ("splice_donor", "Donor", palette.VERMILLION),
+    ("splice_acceptor", "Acceptor", palette.GREEN),
 )
 NEEDLES = ("splice_donor", "splice_acceptor")  # one base each
 NEEDLE_FLOOR = 0.02  # needles below this are no ink
@@ -83,8 +83,8 @@ def _draw_row(axes: Axes, panel: Panel, row: tuple[str, str, str], mm_wide: floa
         _draw_feature(axes, own, slug, colour, sign)
         _draw_gaps(axes, own, min(0, sign), max(0, sign))
         if strand != ".":
-            _write_beside(axes, mm_wide, "+" if sign > 0 else style.MINUS, -1.2, 0.5 + sign * 0.25)
-    axes.axhline(0, color=style.INK, linewidth=0.4, zorder=4)
+            _write_beside(axes, mm_wide, "+" if sign > 0 else palette.MINUS, -1.2, 0.5 + sign * 0.25)
+    axes.axhline(0, color=palette.INK, linewidth=0.4, zorder=4)
     axes.set_xlim(panel.region[1], panel.region[2])
     axes.set_ylim(-1.05 if two_sided else 0, 1.05)
     axes.set_yticks([-1, 0, 1] if two_sided else [0, 1], ["1", "0", "1"] if two_sided else ["0", "1"])
@@ -107,7 +107,7 @@ def _draw_genes(axes: Axes, panel: Panel, mm_wide: float) -> None:
 def _title(gene: Gene) -> str:
     name = gene.name if gene.name == gene.gene_id else f"{gene.name} ({gene.gene_id})"
     side = {"+": "plus", "-": "minus"}.get(gene.strand, "unknown")
-    place = f"{gene.contig}:{gene.start + 1:,}{style.DASH}{gene.end:,}"  # as people and browsers write it
+    place = f"{gene.contig}:{gene.start + 1:,}{palette.DASH}{gene.end:,}"  # as people and browsers write it
     introns = f"{gene.introns} intron" + ("s" if gene.introns != 1 else "")
     return f"{name}, {place}, {side} strand, {introns}"
 

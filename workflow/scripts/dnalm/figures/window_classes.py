@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CLASSES = ("exonic", "intronic", "intergenic")
 REPEAT_SHARE = 0.5  # of a window's bases in lower case
-RULE = "A window's class is what covers most of its bases on either strand: exons, introns or space between genes"
+RULE = "A window's class is what covers most of its bases on either strand: exons, introns, between genes"
 REPEAT_RULE = f"{RULE}; repeat where {REPEAT_SHARE:.0%} or more of its bases are soft-masked"
 GC, ACGT = np.frombuffer(b"GC", np.uint8), np.frombuffer(b"ACGT", np.uint8)
 

@@ -1,0 +1,50 @@
+"""Draws observed against predicted expression, and the R2 of every set of features beside it.
+
+In: the table and the predictions of one expression run.
+Out: STEM.svg, STEM.png and STEM.tsv (the drawn genes).
+"""
+
+import sys
+
+from dnalm import cli
+
+
+def parse_arguments(argv):
+    parser = cli.make_parser(__doc__)
+    add = parser.add_argument
+    add(
+        "--metrics",
+        required=True,
+        help="expression table, one row per features, layer, subset and kind of folds",
+    )
+    add("--predictions", required=True, help="predictions.parquet of the same run")
+    add("--value-column", help="expression column to draw (default: the first)")
+    add("--features", help="model whose predictions are drawn (default: the first)")
+    add("--layer", help="its layer (default: the deepest)")
+    add("--unit", default="log2", help="unit of the expression values, for the axis labels")
+    add("--species", default="", help="name of the species, for the title")
+    add("--output-stem", required=True, help="path of the figure without its suffix")
+    return parser.parse_args(argv)
+
+
+@cli.command
+def main(argv=None) -> None:
+    arguments = parse_arguments(argv)
+    from dnalm.figures import expression, style, tables
+
+    metrics = tables.read_table(arguments.metrics, tables.EXPRESSION_COLUMNS, "expression table")
+    predictions = tables.read_table(arguments.predictions, tables.PREDICTION_COLUMNS, "table of predictions")
+    chosen = expression.choose(predictions, arguments.value_column, arguments.features, arguments.layer)
+    label = tables.feature_label(str(chosen["features"].iloc[0]), chosen["layer"].iloc[0])
+    note = (
+        f"{chosen['value_column'].iloc[0]}. Panel a: ridge regression on {label}, TSS windows, n = {len(chosen):,} "
+        f"genes, {chosen['fold'].nunique()} folds; genes with overlapping or near-identical windows share a fold."
+    )
+    figure = expression.plot_expression(chosen, metrics, note, arguments.unit)
+    species = arguments.species.replace("_", " ").capitalize()
+    title = f"Expression, observed against predicted: {label} {species}".strip()
+    style.save(figure, arguments.output_stem, chosen, title)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
