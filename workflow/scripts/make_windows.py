@@ -12,6 +12,16 @@ from dnalm import annotation, cli, files, windows
 from dnalm.errors import UserError
 from dnalm.genome import Genome, read_bed
 
+SETTINGS = (
+    "kind",
+    "length_bp",
+    "overlap_bp",
+    "upstream_bp",
+    "downstream_bp",
+    "max_n_fraction",
+    "max_tokens",
+    "k",
+)
 log = logging.getLogger("dnalm")
 
 
@@ -42,42 +52,27 @@ def parse_arguments(argv):
 def make(arguments, genome) -> windows.Windows:
     limits = (arguments.max_n_fraction, arguments.max_tokens, arguments.k)
     if arguments.kind == "tss":
-        table = annotation.load_annotation(required(arguments, "annotation"))
-        sites = annotation.transcription_start_sites(table)
+        sites = annotation.transcription_start_sites(annotation.load_annotation(arguments.annotation))
         return windows.make_tss(sites, genome, arguments.upstream_bp, arguments.downstream_bp, *limits)
     if arguments.kind == "regions":
-        return windows.make_regions(read_bed(required(arguments, "bed"), genome.lengths), genome, *limits)
+        return windows.make_regions(read_bed(arguments.bed, genome.lengths), genome, *limits)
     length_bp = windows.parse_length(arguments.length_bp, arguments.max_tokens, arguments.k)
     return windows.make_tiles(genome.lengths, genome, length_bp, arguments.overlap_bp, *limits)
-
-
-def required(arguments, name: str) -> str:
-    if not (value := getattr(arguments, name)):
-        raise UserError(f"--{name}", f"is needed by --kind {arguments.kind}", f"Add --{name} FILE.")
-    return value
 
 
 @cli.command
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
+    needed = {"tss": "annotation", "regions": "bed"}.get(arguments.kind)
+    if needed and not getattr(arguments, needed):
+        raise UserError(f"--{needed}", f"is needed by --kind {arguments.kind}", f"Add --{needed} FILE.")
     with Genome(arguments.genome) as genome:
         table, dropped = make(arguments, genome)
     windows.write_windows(table, arguments.output)
     counts = {"windows": len(table), "dropped": dropped}
     log.log(logging.INFO if len(table) else logging.WARNING, "%s: %s", arguments.output, counts)
-    roles = {role: getattr(arguments, role) for role in ("genome", "annotation", "bed")}
-    inputs = {role: path for role, path in roles.items() if path}
-    names = (
-        "kind",
-        "length_bp",
-        "overlap_bp",
-        "upstream_bp",
-        "downstream_bp",
-        "max_n_fraction",
-        "max_tokens",
-        "k",
-    )
-    settings = {name: getattr(arguments, name) for name in names}
+    inputs = {"genome": arguments.genome} | ({needed: getattr(arguments, needed)} if needed else {})
+    settings = {name: getattr(arguments, name) for name in SETTINGS}
     files.write_manifest(arguments.output, "windows", inputs, details={"settings": settings, **counts})
 
 

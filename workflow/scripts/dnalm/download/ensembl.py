@@ -52,10 +52,12 @@ class EnsemblSpecies:
                 "Write it like homo_sapiens.",
             )
 
-    def genome_files(self, sequence: str, unmasked: bool, contigs: tuple[str, ...]) -> list[EnsemblFile]:
+    def genome_files(
+        self, sequence: str, not_soft_masked: bool, contigs: tuple[str, ...]
+    ) -> list[EnsemblFile]:
         """Returns the FASTA file of the whole assembly, or one per contig."""
         folder = f"release-{self.release}/fasta/{self.species}/dna"
-        dna = "dna" if unmasked else "dna_sm"
+        dna = "dna" if not_soft_masked else "dna_sm"
         wanted = [[f"{kind}.{contig}" for kind in ("chromosome", "primary_assembly")] for contig in contigs]
         return self._files(
             folder, [[f"{dna}.{name}.fa.gz" for name in names] for names in wanted or [[sequence]]]

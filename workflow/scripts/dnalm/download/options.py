@@ -27,7 +27,7 @@ def add_source_arguments(parser: argparse.ArgumentParser, flag: str, what: What)
     if what == "genome":
         sequences = ("primary_assembly", "toplevel")
         add("--sequence", choices=sequences, default="toplevel", help="Ensembl: which set of contigs")
-        add("--unmasked", action="store_true", help="Ensembl: without soft-masking")
+        add("--not-soft-masked", action="store_true", help="Ensembl: the sequence without soft-masking")
         add("--contig", action="append", default=[], help="Ensembl: fetch only this contig (repeatable)")
     add("--base-url", help="mirror of Ensembl, Ensembl Plants or NCBI datasets")
     add("--lock-file", help="JSON with every source's bytes and sha256: written at first use, enforced later")
@@ -59,7 +59,7 @@ def source_from(arguments: argparse.Namespace) -> Source:
     if arguments.release is None:
         raise UserError(f"{kind}: {name}", "needs a release", "Add --release, such as --release 111.")
     options = {
-        name: getattr(arguments, name) for name in ("sequence", "unmasked") if hasattr(arguments, name)
+        name: getattr(arguments, name) for name in ("sequence", "not_soft_masked") if hasattr(arguments, name)
     }
     contigs = tuple(getattr(arguments, "contig", ()))
     return Source(

@@ -27,7 +27,7 @@ class Source:
         kind: "path", "url", "ensembl", "ensembl_plants" or "ncbi".
         name: the path, URL, species or accession.
         sequence: Ensembl's "primary_assembly" or "toplevel".
-        unmasked: Ensembl's sequence without soft-masking.
+        not_soft_masked: Ensembl's sequence without soft-masking.
         contigs: only these of Ensembl's contigs, one file each; all where empty.
         base_url: a mirror of the service.
     """
@@ -37,7 +37,7 @@ class Source:
     release: int | None = None
     assembly: str | None = None
     sequence: str = "toplevel"
-    unmasked: bool = False
+    not_soft_masked: bool = False
     contigs: tuple[str, ...] = ()
     base_url: str | None = None
 
@@ -101,7 +101,7 @@ def _files(source: Source, what: What, folder: Path) -> list[EnsemblFile]:
     )
     if what == "annotation":
         return [species.annotation_file()]
-    return species.genome_files(source.sequence, source.unmasked, source.contigs)
+    return species.genome_files(source.sequence, source.not_soft_masked, source.contigs)
 
 
 def _joined(paths: list[Path]) -> Path:
