@@ -15,13 +15,13 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 # Bottom up; a module imports only from rows above its own (or from its own package).
 ROWS = (
     ("errors", "versions"),
-    ("files", "cli"),
+    ("files", "cli", "device"),
     ("download",),
     ("genome",),
     ("annotation",),
     ("mask", "windows", "labels"),
     ("tokens",),
-    ("models",),
+    ("models", "sequences"),
     ("checkpoints",),
     ("config",),
     ("engine",),

@@ -124,18 +124,27 @@ class KmerTokenizer:
             UserError: a sequence has more than `length` tokens, or letters without a token.
         """
         rows = [self.encode(sequence, f"sequence {index + 1}") for index, sequence in enumerate(sequences)]
+        return self.pad(rows, length)
+
+    def pad(
+        self, rows: Sequence[Int32[np.ndarray, " _"]], length: int | None = None
+    ) -> Int32[np.ndarray, "B L"]:
+        """Returns rows of ids as one array, padded on the right to the longest or to `length` tokens.
+
+        Raises:
+            UserError: a row has more than `length` tokens.
+        """
         longest = max((len(row) for row in rows), default=1)
         length = longest if length is None else length
-        if longest > length:
-            index = next(i for i, row in enumerate(rows) if len(row) > length)
-            raise UserError(
-                f"sequence {index + 1}",
-                f"too long (found {len(rows[index])} tokens, expected at most {length})",
-                "Use shorter windows.",
-            )
         batch = np.full((len(rows), length), self.pad_id, np.int32)
-        for row, ids in zip(batch, rows, strict=True):
-            row[: len(ids)] = ids
+        for index, ids in enumerate(rows):
+            if len(ids) > length:
+                raise UserError(
+                    f"sequence {index + 1}",
+                    f"too long (found {len(ids)} tokens with <cls>, expected at most {length})",
+                    "Use shorter windows.",
+                )
+            batch[index, : len(ids)] = ids
         return batch
 
     def encode_windows(self, bases: UInt8[np.ndarray, "B S"]) -> Int32[np.ndarray, "B L"]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from dnalm.checkpoints import registry
-from dnalm.checkpoints.store import is_stored, read_stored
+from dnalm.checkpoints import registry, store
+from dnalm.checkpoints.hub import find_files, read_hub_config, read_hub_params
 from dnalm.checkpoints.tensors import Params, check_shapes
 from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
@@ -22,11 +24,20 @@ class Checkpoint:
     Args:
         params: module -> name -> float32 array, in the published JAX naming, one root for the encoder.
         source: the folder they were read from.
+        files: role -> file that was read, for manifests.
+        details: what the writer of one of our folders said about it.
     """
 
     params: Params
     config: ModelConfig
     source: Path
+    files: Mapping[str, Path] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return sum(leaf.size for leaves in self.params.values() for leaf in leaves.values())
 
 
 def find_folder(path_or_name: str | Path) -> Path:
@@ -43,6 +54,14 @@ def find_folder(path_or_name: str | Path) -> Path:
     return registry.local_folder(str(path_or_name))
 
 
+def read_config(path_or_name: str | Path) -> ModelConfig:
+    """Reads the config of a checkpoint without its weights (see `load_checkpoint`)."""
+    folder = find_folder(path_or_name)
+    if store.is_stored(folder):
+        return store.read_stored_config(folder)[0]
+    return read_hub_config(find_files(folder))
+
+
 def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = None) -> Checkpoint:
     """Loads a checkpoint as float32 and checks every parameter against its config.
 
@@ -56,13 +75,16 @@ def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = Non
     """
     from dnalm.models import parameter_shapes
 
-    folder = find_folder(path_or_name)
-    if is_stored(folder):
-        params, config = read_stored(folder)
+    folder, details = find_folder(path_or_name), {}
+    if store.is_stored(folder):
+        config, details = store.read_stored_config(folder)
+        params = store.read_stored_params(folder)
+        files = {"config": folder / store.CONFIG, "weights": folder / store.PARAMS}
     else:
-        from dnalm.checkpoints.hub import read_hub
-
-        params, config = read_hub(folder)
+        found = find_files(folder)
+        config = read_hub_config(found)
+        params = read_hub_params(found, config)
+        files = {"config": found.config, **_roles(found.weights)}
     check_shapes(params, parameter_shapes(config), folder)
     if layer_norm_eps is not None:
         config = dataclasses.replace(config, layer_norm_eps=layer_norm_eps)
@@ -70,4 +92,10 @@ def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = Non
         module: {name: np.asarray(leaf, np.float32) for name, leaf in sorted(leaves.items())}
         for module, leaves in sorted(params.items())
     }
-    return Checkpoint(ordered, config, folder)
+    return Checkpoint(ordered, config, folder, files, details)
+
+
+def _roles(weights: tuple[Path, ...]) -> dict[str, Path]:
+    if len(weights) == 1:
+        return {"weights": weights[0]}
+    return {f"weights_{number}": path for number, path in enumerate(weights, start=1)}

@@ -56,18 +56,26 @@ def is_stored(folder: Path) -> bool:
     return (folder / PARAMS).exists()
 
 
-def read_stored(folder: Path) -> tuple[Params, ModelConfig]:
-    """Reads a checkpoint that `write_checkpoint` made.
+def read_stored_config(folder: Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """Reads the config of such a folder, and the details beside it.
 
     Raises:
-        UserError: a file is missing or damaged.
+        UserError: missing, damaged or of another version.
     """
     record = read_json(folder / CONFIG)
     if not isinstance(record, dict) or not isinstance(record.get("model"), dict):
         raise UserError(folder / CONFIG, "has no entry `model`", "Convert the checkpoint again.")
-    config = ModelConfig.from_dict(record["model"], folder / CONFIG)
+    return ModelConfig.from_dict(record["model"], folder / CONFIG), dict(record.get("details", {}))
+
+
+def read_stored_params(folder: Path) -> Params:
+    """Reads the weights of such a folder as float32.
+
+    Raises:
+        UserError: missing or damaged.
+    """
     params: Params = {}
     for path, array in read_safetensors(folder / PARAMS).items():
         module, _, name = path.rpartition("/")
         params.setdefault(module, {})[name] = array
-    return params, config
+    return params

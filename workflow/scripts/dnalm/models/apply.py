@@ -85,7 +85,8 @@ def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]
     last, segmentation = (config.num_layers,), bool(config.features)
     transformed = _transform(config, last, (), config.lm_head, segmentation, None, None, mapped=False)
     tokens = jax.ShapeDtypeStruct((1, 5), jnp.int32)
-    params = jax.eval_shape(transformed.init, jax.random.PRNGKey(0), tokens)
+    key = jax.ShapeDtypeStruct((2,), jnp.uint32)  # of a shape only: no device is started
+    params = jax.eval_shape(transformed.init, key, tokens)
     return {module: {name: leaf.shape for name, leaf in leaves.items()} for module, leaves in params.items()}
 
 
