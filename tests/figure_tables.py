@@ -28,7 +28,19 @@ def expression_metrics(features=FEATURES, value_column="log2_rpkm"):
                         0.07 + 0.03 * place,
                     )
                 )
-    columns = "features layer value_column subset folds n groups r2_pearson R2_pooled R2_mean R2_2sd".split()
+    columns = [
+        "features",
+        "layer",
+        "value_column",
+        "subset",
+        "folds",
+        "n",
+        "groups",
+        "r2_pearson",
+        "R2_pooled",
+        "R2_mean",
+        "R2_2sd",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -79,4 +91,4 @@ def task_summary(
                     1200,
                 )
             )
-    return pd.DataFrame(rows, columns="task features layer metric mean sd2 n".split())
+    return pd.DataFrame(rows, columns=["task", "features", "layer", "metric", "mean", "sd2", "n"])

@@ -36,9 +36,10 @@ def main(argv=None) -> None:
     predictions = tables.read_table(arguments.predictions, tables.PREDICTION_COLUMNS, "table of predictions")
     chosen = expression.choose(predictions, arguments.value_column, arguments.features, arguments.layer)
     label = tables.feature_label(str(chosen["features"].iloc[0]), chosen["layer"].iloc[0])
+    column, genes, folds = chosen["value_column"].iloc[0], len(chosen), chosen["fold"].nunique()
     note = (
-        f"{chosen['value_column'].iloc[0]}. Panel a: ridge regression on {label}, TSS windows, n = {len(chosen):,} "
-        f"genes, {chosen['fold'].nunique()} folds; genes with overlapping or near-identical windows share a fold."
+        f"{column}. Panel a: ridge regression on {label}, windows around the TSS, n = {genes:,} genes, "
+        f"{folds} folds; genes with overlapping or near-identical windows share a fold."
     )
     figure = expression.plot_expression(chosen, metrics, note, arguments.unit)
     species = arguments.species.replace("_", " ").capitalize()
