@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dnalm.errors import UserError
 from dnalm.versions import VERSIONS
@@ -79,7 +79,7 @@ class _CheckedGzip(io.RawIOBase):
         super().close()
 
 
-def open_binary(path: str | Path, what: str = "file") -> BinaryIO:
+def open_binary(path: str | Path, what: str = "file") -> io.BufferedReader:
     """Opens a plain or gzip-compressed file for reading, by its first bytes and not by its name.
 
     Raises:
@@ -93,7 +93,7 @@ def open_binary(path: str | Path, what: str = "file") -> BinaryIO:
     if stream.peek(2)[:2] == GZIP_MAGIC:
         stream.close()
         raise UserError(path, "is compressed twice with gzip", "Decompress it once (gunzip).")
-    return stream  # type: ignore[return-value]
+    return stream
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ log = logging.getLogger("dnalm")
 Interval = tuple[int, int]
 
 
-def genbank_rows(handle: BinaryIO, path: Path) -> pd.DataFrame:
+def genbank_rows(handle: io.BufferedReader, path: Path) -> pd.DataFrame:
     """Returns genes, exons and CDS of a GenBank file's records, named by accession and version.
 
     The gene is a feature's locus_tag, else gene, else protein_id. A CDS belongs to the first mRNA of

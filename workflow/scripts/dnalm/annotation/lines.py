@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from dnalm.errors import UserError
 from dnalm.genome.fasta import read_chunks
@@ -16,7 +17,7 @@ NINE_COLUMNS = ("contig", "source", "type", "start", "end", "score", "strand", "
 _POSITION = "^[0-9]{1,15}$"
 
 
-def read_blocks(handle: BinaryIO, path: Path) -> Iterator[pa.Table]:
+def read_blocks(handle: io.BufferedReader, path: Path) -> Iterator[pa.Table]:
     """Yields tables of contig, start, end, strand, type, attributes and line (its number, from 1).
 
     Comments and blank lines are left out; reading stops at `##FASTA`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from dnalm.annotation.attributes import attribute_style
 from dnalm.annotation.complete import complete
@@ -36,7 +37,7 @@ def read_annotation(path: str | Path, cds_verified: tuple[str, str] | None = Non
     """
     path = Path(path)
     with open_binary(path, "annotation") as handle:
-        start = handle.peek(len(GENBANK_START))  # type: ignore[attr-defined]
+        start = handle.peek(len(GENBANK_START))
         if start.startswith(GENBANK_START):
             rows = genbank_rows(handle, path)
         else:
@@ -49,7 +50,7 @@ def read_annotation(path: str | Path, cds_verified: tuple[str, str] | None = Non
     return complete(rows[stranded].reset_index(drop=True))
 
 
-def _read_lines(handle: BinaryIO, path: Path, cds_verified: tuple[str, str] | None) -> pd.DataFrame:
+def _read_lines(handle: io.BufferedReader, path: Path, cds_verified: tuple[str, str] | None) -> pd.DataFrame:
     import pandas as pd
 
     blocks = read_blocks(handle, path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -22,7 +22,7 @@ log = logging.getLogger("dnalm")
 class FastaWriter:
     """Writes contigs in lines of LINE_BASES, piece by piece."""
 
-    def __init__(self, handle: BinaryIO) -> None:
+    def __init__(self, handle: io.BufferedIOBase) -> None:
         self._handle, self._rest = handle, b""
 
     def start(self, name: str) -> None:
@@ -114,8 +114,8 @@ def copy_fasta(
     return selection.written
 
 
-def _chunks_of(handle: BinaryIO, source: Path) -> Iterator[bytes]:
-    start = handle.peek(len(GENBANK_START))  # type: ignore[attr-defined]
+def _chunks_of(handle: io.BufferedReader, source: Path) -> Iterator[bytes]:
+    start = handle.peek(len(GENBANK_START))
     if start.startswith(GENBANK_START):
         return genbank_chunks(handle, source)
     return read_chunks(handle, source)

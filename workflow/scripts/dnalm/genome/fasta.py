@@ -5,11 +5,12 @@ Every byte is checked by `bytes.translate`; Python looks at single letters only 
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from dnalm.errors import UserError
 from dnalm.genome.letters import ALLOWED
@@ -64,7 +65,7 @@ def read_fasta(chunks: Iterator[bytes], path: Path) -> Iterator[Header | bytes]:
     reader.finish()
 
 
-def read_chunks(handle: BinaryIO, path: Path) -> Iterator[bytes]:
+def read_chunks(handle: io.BufferedReader, path: Path) -> Iterator[bytes]:
     """Yields a file's bytes with CRLF and CR turned into LF, without byte order mark and blank start."""
     held, started = b"", False
     while chunk := handle.read(CHUNK_BYTES):

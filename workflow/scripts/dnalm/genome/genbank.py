@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from dnalm.errors import UserError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GENBANK_START = b"LOCUS "
 
 
-def read_genbank(handle: BinaryIO, path: Path) -> Iterator[SeqRecord]:
+def read_genbank(handle: io.BufferedReader, path: Path) -> Iterator[SeqRecord]:
     """Yields the records of a GenBank file.
 
     Raises:
@@ -36,7 +36,7 @@ def read_genbank(handle: BinaryIO, path: Path) -> Iterator[SeqRecord]:
             raise UserError(path, f"is no readable GenBank record ({fault})", "Fetch it again.") from fault
 
 
-def genbank_chunks(handle: BinaryIO, path: Path) -> Iterator[bytes]:
+def genbank_chunks(handle: io.BufferedReader, path: Path) -> Iterator[bytes]:
     """Yields the records' sequences as FASTA, each named by accession and version."""
     from Bio.Seq import UndefinedSequenceError
 
