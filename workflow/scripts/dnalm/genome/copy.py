@@ -34,10 +34,12 @@ class FastaWriter:
         """Appends bases to the open contig."""
         bases = self._rest + bases
         lines = len(bases) // LINE_BASES
+        self._rest = bases[lines * LINE_BASES :]
+        if not lines:
+            return
         block = np.full((lines, LINE_BASES + 1), ord("\n"), np.uint8)
         block[:, :LINE_BASES] = np.frombuffer(bases, np.uint8, lines * LINE_BASES).reshape(lines, LINE_BASES)
         self._handle.write(block.data)
-        self._rest = bases[lines * LINE_BASES :]
 
     def finish(self) -> None:
         """Ends the open contig's last line."""
