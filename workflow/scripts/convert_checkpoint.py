@@ -1,6 +1,6 @@
 """Converts a checkpoint once into the format that every later step reads.
 
-In: a folder in the hub's layout (jax_model/, or config.json with safetensors or .bin), one of ours, or a name.
+In: a folder in the hub's layout (jax_model/, or config.json with safetensors or .bin), ours, or a name.
 Out: a folder with params.safetensors, config.json and manifest.json.
 """
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dnalm.checkpoints import registry, store
 from dnalm.checkpoints.hub import find_files, read_hub_config, read_hub_params
+from dnalm.checkpoints.pins import check_pins
 from dnalm.checkpoints.tensors import Params, check_shapes
 from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
@@ -82,6 +83,7 @@ def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = Non
         files = {"config": folder / store.CONFIG, "weights": folder / store.PARAMS}
     else:
         found = find_files(folder)
+        check_pins(found.weights)
         config = read_hub_config(found)
         params = read_hub_params(found, config)
         files = {"config": found.config, **_roles(found.weights)}

@@ -1,0 +1,58 @@
+"""The tokenizers against 900 strings tokenized by the published implementation."""
+
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dnalm.errors import UserError
+from dnalm.tokens import TOKENIZERS, tokenizer
+
+HERE = Path(__file__).parent / "tokenizer"
+
+
+@pytest.fixture(params=sorted(TOKENIZERS))
+def case(request):
+    return tokenizer(request.param), json.loads((HERE / f"{request.param}.json").read_text())
+
+
+def test_vocabulary(case):
+    kmers, golden = case
+    assert len(kmers.vocabulary) == golden["vocab_size"]
+    assert kmers.embedded == golden["model_alphabet_size"]
+    assert {token: kmers.ids[token] for token in golden["special_ids"]} == golden["special_ids"]
+    assert kmers.letters == golden["standalone_ids"]
+    assert kmers.vocabulary[kmers.first_kmer_id] == golden["first_kmer"]
+
+
+def test_every_string(case):
+    kmers, golden = case
+    faults = 0
+    for row in golden["rows"]:
+        if "error" in row:
+            faults += 1
+            token = (
+                ast.literal_eval(row["message"])
+                .removeprefix("Token ")
+                .removesuffix(" not found in vocabulary")
+            )
+            with pytest.raises(UserError) as fault:
+                kmers.tokenize(row["sequence"])
+            assert f"token {token!r} not found" in fault.value.problem
+            position = int(fault.value.where.rpartition(" ")[2])
+            assert row["sequence"][position:].startswith(token)
+        else:
+            assert kmers.tokenize(row["sequence"]) == (row["tokens"], row["ids"])
+            assert kmers.count(row["sequence"]) == len(row["ids"]) or "<mask>" in row["sequence"]
+    assert faults == golden["n_error"] and len(golden["rows"]) == golden["n_error"] + golden["n_ok"]
+
+
+def test_padding_to_a_length(case):
+    kmers, golden = case
+    batch = golden["fixed_length_batch"]
+    found = kmers.encode_batch(batch["sequences"], batch["fixed_length"])
+    np.testing.assert_array_equal(found, batch["ids"])
+    with pytest.raises(UserError, match=r"sequence 1: too long \(found \d+ tokens.*at most 12\)"):
+        kmers.encode_batch(["N" * 30], batch["fixed_length"])
