@@ -35,6 +35,11 @@ def count_tokens(sequence: bytes, k: int) -> int:
     return int(len(n_positions) + (pieces // k + pieces % k).sum()) + SPECIAL_TOKENS
 
 
+def tokens_without_n(length_bp: int, k: int) -> int:
+    """Counts the tokens of a window without N."""
+    return length_bp // k + length_bp % k + SPECIAL_TOKENS
+
+
 def longest_window(max_tokens: int | None, k: int) -> int:
     """Returns `length_bp: auto`: the longest multiple of k that fits without N, at most LONGEST_AUTO_BP."""
     fitting = LONGEST_AUTO_BP if max_tokens is None else (max_tokens - SPECIAL_TOKENS) * k
@@ -63,7 +68,7 @@ def check_length(length_bp: int, max_tokens: int | None, k: int) -> None:
     """
     if length_bp < 1:
         raise UserError("--length-bp", f"found {length_bp}, expected at least 1", "Set a positive length.")
-    tokens = length_bp // k + length_bp % k + SPECIAL_TOKENS
+    tokens = tokens_without_n(length_bp, k)
     if max_tokens is not None and tokens > max_tokens:
         raise UserError(
             "window length",
@@ -163,20 +168,17 @@ def _keep(
             if start < 0 or end > len(bases):
                 reason[row] = "over_contig_end"
                 continue
-            n_fraction[row] = bases.count(b"N", start, end) / (end - start)
+            n_count = bases.count(b"N", start, end)
+            n_fraction[row] = n_count / (end - start)
             if n_fraction[row] > max_n_fraction:
                 reason[row] = "n_fraction"
-            elif max_tokens is not None and _tokens(bases, start, end, n_fraction[row] == 0, k) > max_tokens:
-                reason[row] = "token_limit"
+            elif max_tokens is not None:
+                fast = tokens_without_n(end - start, k)
+                tokens = count_tokens(bases[start:end], k) if n_count else fast
+                reason[row] = "token_limit" if tokens > max_tokens else ""
     kept = candidates.assign(score=0, n_fraction=n_fraction.round(4))[reason == ""]
     dropped = {name: int((reason == name).sum()) for name in REASONS}
     return kept[list(WINDOW_COLUMNS)].reset_index(drop=True), dropped
-
-
-def _tokens(bases: bytes, start: int, end: int, without_n: bool, k: int) -> int:
-    if without_n:
-        return (end - start) // k + (end - start) % k + SPECIAL_TOKENS
-    return count_tokens(bases[start:end], k)
 
 
 def _check_names(windows: pd.DataFrame) -> None:
