@@ -33,7 +33,7 @@ test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 check: setup ## Style and workflow lint
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format --check -q .
-	@$(BIN)/snakefmt --check -q Snakefile workflow
+	@$(BIN)/snakefmt --check Snakefile workflow
 	@$(BIN)/snakemake --lint > /dev/null
 
 lock: ## Writes the lock files anew from requirements*.in (needs uv)

@@ -88,7 +88,7 @@ def rules():
 def test_a_rule_has_every_part(block):
     for part in ("output", "log", "benchmark", "conda", "threads", "resources", "params", "shell"):
         assert re.search(rf"^    {part}:", block, re.M), part
-    assert "version=VERSIONS[" in block and "2> {log:q}" in block and "manifest=" in block
+    assert "version=VERSIONS[" in block and "2> {log:q}" in block
 
 
 @pytest.mark.parametrize(

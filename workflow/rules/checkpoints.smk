@@ -9,11 +9,19 @@ def checkpoint_source(wildcards):
 
 def checkpoint_row(wildcards):
     """The row, never the table: adding a checkpoint runs nothing again that exists."""
-    return [] if wildcards.model in SETTINGS["models"] else configuration.row_text(wildcards.model)
+    return (
+        []
+        if wildcards.model in SETTINGS["models"]
+        else configuration.row_text(wildcards.model)
+    )
 
 
 def used_models():
-    runs = [run for section in configuration.RUN_SECTIONS for run in SETTINGS[section].values()]
+    runs = [
+        run
+        for section in configuration.RUN_SECTIONS
+        for run in SETTINGS[section].values()
+    ]
     return {model for run in runs for model in configuration.models_of(run)}
 
 
@@ -35,14 +43,14 @@ rule convert_checkpoint:
         "results/logs/convert_checkpoint/{model}.log",
     benchmark:
         "results/runtimes/convert_checkpoint/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(used_models()),
     conda:
         MODEL_ENV
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
-    wildcard_constraints:
-        model=one_of(used_models()),
     params:
         version=VERSIONS["checkpoint"],
         source=checkpoint_source,

@@ -34,16 +34,26 @@ if not workflow.overwrite_configfiles:
     configfile: resource("config/config.yaml")
 
 
-DEVICE = config.get("device", "auto")  # the machine's, from a profile or --config, never the science's
+DEVICE = config.get(
+    "device", "auto"
+)  # the machine's, from a profile or --config, never the science's
 MACHINE_KEYS = ("device",)
 
 
 def load_configuration():
     science = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
     if DEVICE not in ("auto", "cpu", "cuda", "tpu"):
-        raise UserError("--config device", f"found '{DEVICE}', expected auto, cpu, cuda or tpu", "Mend it.")
-    where = configuration.locator(workflow.overwrite_configfiles or [resource("config/config.yaml")])
-    configuration.check_schema(science, RULES.parent / "schemas" / "config.schema.yaml", where)
+        raise UserError(
+            "--config device",
+            f"found '{DEVICE}', expected auto, cpu, cuda or tpu",
+            "Mend it.",
+        )
+    where = configuration.locator(
+        workflow.overwrite_configfiles or [resource("config/config.yaml")]
+    )
+    configuration.check_schema(
+        science, RULES.parent / "schemas" / "config.schema.yaml", where
+    )
     return configuration.resolve(science, model_facts, where)
 
 
@@ -60,7 +70,10 @@ except UserError as fault:
 
 SPECIES = SETTINGS["species"]
 # In conda environments `python` is the environment's; else the one that runs Snakemake.
-uses_conda = "conda" in {str(method.name).lower() for method in workflow.deployment_settings.deployment_method}
+uses_conda = "conda" in {
+    str(method.name).lower()
+    for method in workflow.deployment_settings.deployment_method
+}
 PYTHON = "python" if uses_conda else sys.executable
 GPUS = 1 if DEVICE == "cuda" else 0
 MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
@@ -70,9 +83,8 @@ MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
 # otherwise fault its pages in again (about 2x in time).
 shell.prefix(
     "set -euo pipefail; unset PYTHONSAFEPATH; export PYTHONUNBUFFERED=1; "
-    'export GLIBC_TUNABLES="${{GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0'
-    ":glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=16000000000"
-    ':glibc.malloc.top_pad=67108864}}"; '.replace("{{", "{").replace("}}", "}")
+    "export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1"
+    ":glibc.malloc.trim_threshold=16000000000:glibc.malloc.top_pad=67108864; "
 )
 
 
@@ -89,27 +101,45 @@ def options(**values):
             continue
         words.append("--" + key.replace("_", "-"))
         if value is not True:
-            words += [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
+            words += (
+                [str(item) for item in value]
+                if isinstance(value, (list, tuple))
+                else [str(value)]
+            )
     return words
 
 
 def runs_of(section, species=None):
     """Returns the names of a section's runs (that use a species)."""
     runs = SETTINGS[section]
-    return [name for name, run in runs.items() if species is None or species in run["species"]]
+    return [
+        name
+        for name, run in runs.items()
+        if species is None or species in run["species"]
+    ]
 
 
 def print_results():
-    figures = sorted(Path("results/figures").glob("*.svg")) if Path("results/figures").exists() else []
+    figures = (
+        sorted(Path("results/figures").glob("*.svg"))
+        if Path("results/figures").exists()
+        else []
+    )
     if figures and Path("results/report.html").exists():
-        print(f"Figures: results/figures/ ({len(figures)} as SVG, PNG and TSV)\nReport:  results/report.html")
+        print(
+            f"Figures: results/figures/ ({len(figures)} as SVG, PNG and TSV)\nReport:  results/report.html"
+        )
 
 
 def repeat_faults(snakemake_log):
     """Repeats the last line of each failed job's log at the end of the run."""
     text = Path(snakemake_log).read_text(errors="replace")
     logs = dict.fromkeys(re.findall(r"log: (results/logs/\S+)", text))
-    lines = [(name, Path(name).read_text(errors="replace").splitlines()) for name in logs if Path(name).exists()]
+    lines = [
+        (name, Path(name).read_text(errors="replace").splitlines())
+        for name in logs
+        if Path(name).exists()
+    ]
     for name, content in lines:
         if content:
             print(f"{name}: {content[-1]}", file=sys.stderr)

@@ -10,7 +10,11 @@ def embedding_runs():
     runs = {name: dict(run) for name, run in SETTINGS["embeddings"].items()}
     for name, run in SETTINGS["expression"].items():
         for model in run["models"]:
-            runs[f"expression.{name}.{model}"] = {**run, "model": model, "dtype": "float32"}
+            runs[f"expression.{name}.{model}"] = {
+                **run,
+                "model": model,
+                "dtype": "float32",
+            }
             if RANDOM in run["baselines"]:
                 runs[f"expression.{name}.{model}.{RANDOM}"] = {
                     **runs[f"expression.{name}.{model}"],
@@ -33,7 +37,11 @@ def embedding_files():
 
 def embed_options(wildcards):
     run = EMBEDDING_RUNS[wildcards.run]
-    layers = run["layers"] if isinstance(run["layers"], str) else ",".join(map(str, run["layers"]))
+    layers = (
+        run["layers"]
+        if isinstance(run["layers"], str)
+        else ",".join(map(str, run["layers"]))
+    )
     return options(
         layers=layers,
         pooling=run["pooling"],
@@ -63,6 +71,9 @@ rule embed:
         "results/logs/embed/{species}.{run}.log",
     benchmark:
         "results/runtimes/embed/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(EMBEDDING_RUNS),
+    retries: 1
     conda:
         MODEL_ENV
     threads: 2
@@ -70,9 +81,6 @@ rule embed:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=GPUS,
-    retries: 1
-    wildcard_constraints:
-        run=one_of(EMBEDDING_RUNS),
     params:
         version=VERSIONS["embed"],
         options=embed_options,

@@ -14,12 +14,18 @@ def expression_embeddings(wildcards):
     run = SETTINGS["expression"][wildcards.run]
     twins = ["", f".{RANDOM}"] if RANDOM in run["baselines"] else [""]
     folder = f"results/species/{wildcards.species}/embeddings"
-    return [f"{folder}/expression.{wildcards.run}.{model}{twin}.h5ad" for model in run["models"] for twin in twins]
+    return [
+        f"{folder}/expression.{wildcards.run}.{model}{twin}.h5ad"
+        for model in run["models"]
+        for twin in twins
+    ]
 
 
 def named_embeddings(wildcards, input):
     prefix = f"expression.{wildcards.run}."
-    return [f"{Path(path).stem.removeprefix(prefix)}={path}" for path in input.embeddings]
+    return [
+        f"{Path(path).stem.removeprefix(prefix)}={path}" for path in input.embeddings
+    ]
 
 
 def expression_table(wildcards):
@@ -59,14 +65,14 @@ rule predict_expression:
         "results/logs/predict_expression/{species}.{run}.log",
     benchmark:
         "results/runtimes/predict_expression/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["expression"]),
     conda:
         "../envs/analysis.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
-    wildcard_constraints:
-        run=one_of(SETTINGS["expression"]),
     params:
         version=VERSIONS["expression"],
         options=expression_options,

@@ -18,8 +18,7 @@ def genome_input(wildcards):
 
 
 def contig_options(wildcards):
-    contigs = SPECIES[wildcards.species]["contigs"]
-    return options(include=contigs["include"], exclude=contigs["exclude"], min_length_bp=contigs["min_length_bp"])
+    return options(**SPECIES[wildcards.species]["contigs"])
 
 
 def annotation_source(wildcards):
@@ -34,13 +33,20 @@ def annotation_input(wildcards):
 def annotation_options(wildcards):
     entry = SPECIES[wildcards.species]
     names = entry.get("contig_names")
-    return options(cds_verified=entry.get("cds_verified"), contig_names=resource(names) if names else None)
+    return options(
+        cds_verified=entry.get("cds_verified"),
+        contig_names=resource(names) if names else None,
+    )
 
 
 def mask_options(wildcards):
     mask = SPECIES[wildcards.species]["mask"]
     bed = mask.get("bed")
-    return options(soft_masked=mask["soft_masked"], iupac=mask["iupac"], bed=resource(bed) if bed else None)
+    return options(
+        soft_masked=mask["soft_masked"],
+        iupac=mask["iupac"],
+        bed=resource(bed) if bed else None,
+    )
 
 
 localrules:

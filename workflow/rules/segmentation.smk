@@ -58,6 +58,9 @@ rule segment:
         "results/logs/segment/{species}.{run}.log",
     benchmark:
         "results/runtimes/segment/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["segmentation"]),
+    retries: 1
     conda:
         MODEL_ENV
     threads: 2
@@ -65,9 +68,6 @@ rule segment:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=GPUS,
-    retries: 1
-    wildcard_constraints:
-        run=one_of(SETTINGS["segmentation"]),
     params:
         version=VERSIONS["segment"],
         options=segment_options,
@@ -91,14 +91,14 @@ rule evaluate_segmentation:
         "results/logs/evaluate_segmentation/{species}.{run}.log",
     benchmark:
         "results/runtimes/evaluate_segmentation/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["segmentation"]),
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
-    wildcard_constraints:
-        run=one_of(SETTINGS["segmentation"]),
     params:
         version=VERSIONS["evaluate"],
         options=evaluate_options,

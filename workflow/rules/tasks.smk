@@ -23,7 +23,9 @@ def task_features(task):
     models = list(settings["models"])
     if RANDOM in settings["baselines"]:
         models += [f"{model}.{RANDOM}" for model in settings["models"]]
-    return models + [baseline for baseline in settings["baselines"] if baseline != RANDOM]
+    return models + [
+        baseline for baseline in settings["baselines"] if baseline != RANDOM
+    ]
 
 
 def task_files():
@@ -33,7 +35,11 @@ def task_files():
 def task_data_input(wildcards):
     species = TASKS[wildcards.task][1]
     folder = f"results/species/{species}"
-    return {"genome": f"{folder}/masked.fa", "index": f"{folder}/masked.fa.fai", "annotation": f"{folder}/annotation.parquet"}
+    return {
+        "genome": f"{folder}/masked.fa",
+        "index": f"{folder}/masked.fa.fai",
+        "annotation": f"{folder}/annotation.parquet",
+    }
 
 
 def task_data_options(wildcards):
@@ -71,10 +77,18 @@ def probe_feature_option(wildcards, input):
 
 
 def probe_outputs(wildcards):
-    return [f"results/tasks/{wildcards.task}/{name}/folds.tsv" for name in task_features(wildcards.task)]
+    return [
+        f"results/tasks/{wildcards.task}/{name}/folds.tsv"
+        for name in task_features(wildcards.task)
+    ]
 
 
-EMBEDDED = {name for task in TASKS for name in task_features(task) if name not in ("kmer", "one_hot")}
+EMBEDDED = {
+    name
+    for task in TASKS
+    for name in task_features(task)
+    if name not in ("kmer", "one_hot")
+}
 
 
 rule make_task:
@@ -87,14 +101,14 @@ rule make_task:
         "results/logs/make_task/{task}.log",
     benchmark:
         "results/runtimes/make_task/{task}.tsv"
+    wildcard_constraints:
+        task=one_of(TASKS),
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
-    wildcard_constraints:
-        task=one_of(TASKS),
     params:
         version=VERSIONS["task"],
         options=task_data_options,
@@ -114,6 +128,10 @@ rule embed_task:
         "results/logs/embed_task/{task}.{features}.log",
     benchmark:
         "results/runtimes/embed_task/{task}.{features}.tsv"
+    wildcard_constraints:
+        task=one_of(TASKS),
+        features=one_of(EMBEDDED),
+    retries: 1
     conda:
         MODEL_ENV
     threads: 2
@@ -121,10 +139,6 @@ rule embed_task:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=GPUS,
-    retries: 1
-    wildcard_constraints:
-        task=one_of(TASKS),
-        features=one_of(EMBEDDED),
     params:
         version=VERSIONS["embed"],
         options=task_embed_options,
@@ -147,15 +161,15 @@ rule train_probe:
         "results/logs/train_probe/{task}.{features}.log",
     benchmark:
         "results/runtimes/train_probe/{task}.{features}.tsv"
+    wildcard_constraints:
+        task=one_of(TASKS),
+        features=one_of({name for task in TASKS for name in task_features(task)}),
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
-    wildcard_constraints:
-        task=one_of(TASKS),
-        features=one_of({name for task in TASKS for name in task_features(task)}),
     params:
         version=VERSIONS["probe"],
         features=probe_feature_option,
@@ -175,14 +189,14 @@ rule summarise_task:
         "results/logs/summarise_task/{task}.log",
     benchmark:
         "results/runtimes/summarise_task/{task}.tsv"
+    wildcard_constraints:
+        task=one_of(TASKS),
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=10,
-    wildcard_constraints:
-        task=one_of(TASKS),
     params:
         version=VERSIONS["probe"],
     shell:

@@ -2,11 +2,15 @@
 
 
 def training_files():
-    return [f"results/training/{model}/params.safetensors" for model in SETTINGS["training"]]
+    return [
+        f"results/training/{model}/params.safetensors" for model in SETTINGS["training"]
+    ]
 
 
 def training_kind(kind):
-    return one_of(name for name, entry in SETTINGS["training"].items() if entry["kind"] == kind)
+    return one_of(
+        name for name, entry in SETTINGS["training"].items() if entry["kind"] == kind
+    )
 
 
 def training_input(wildcards):
@@ -53,6 +57,9 @@ rule pretrain:
         "results/logs/pretrain/{model}.log",
     benchmark:
         "results/runtimes/pretrain/{model}.tsv"
+    wildcard_constraints:
+        model=training_kind("pretrain"),
+    retries: 1
     conda:
         MODEL_ENV
     threads: 2
@@ -60,9 +67,6 @@ rule pretrain:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=1440,
         gpu=GPUS,
-    retries: 1
-    wildcard_constraints:
-        model=training_kind("pretrain"),
     params:
         version=VERSIONS["pretrain"],
         options=training_options,
@@ -85,6 +89,9 @@ rule train_segmentation:
         "results/logs/train_segmentation/{model}.log",
     benchmark:
         "results/runtimes/train_segmentation/{model}.tsv"
+    wildcard_constraints:
+        model=training_kind("segmentation"),
+    retries: 1
     conda:
         MODEL_ENV
     threads: 2
@@ -92,9 +99,6 @@ rule train_segmentation:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=1440,
         gpu=GPUS,
-    retries: 1
-    wildcard_constraints:
-        model=training_kind("segmentation"),
     params:
         version=VERSIONS["train_segmentation"],
         options=training_options,

@@ -4,11 +4,20 @@
 def window_options(wildcards):
     """Returns the options of one window set of one species."""
     one = SPECIES[wildcards.species]["windows"][wildcards.windows]
-    shared = options(kind=one["kind"], max_tokens=one["max_tokens"], k=one["k"], max_n_fraction=one["max_n_fraction"])
+    shared = options(
+        kind=one["kind"],
+        max_tokens=one["max_tokens"],
+        k=one["k"],
+        max_n_fraction=one["max_n_fraction"],
+    )
     if one["kind"] == "tiles":
-        return shared + options(length_bp=one["length_bp"], overlap_bp=one["overlap_bp"])
+        return shared + options(
+            length_bp=one["length_bp"], overlap_bp=one["overlap_bp"]
+        )
     if one["kind"] == "tss":
-        return shared + options(upstream_bp=one["upstream_bp"], downstream_bp=one["downstream_bp"])
+        return shared + options(
+            upstream_bp=one["upstream_bp"], downstream_bp=one["downstream_bp"]
+        )
     return shared + options(bed=resource(one["bed"]))
 
 
@@ -38,14 +47,16 @@ rule make_windows:
         "results/logs/make_windows/{species}.{windows}.log",
     benchmark:
         "results/runtimes/make_windows/{species}.{windows}.tsv"
+    wildcard_constraints:
+        windows=one_of(
+            {name for entry in SPECIES.values() for name in entry["windows"]}
+        ),
     conda:
         "../envs/genome.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
-    wildcard_constraints:
-        windows=one_of({name for entry in SPECIES.values() for name in entry["windows"]}),
     params:
         version=VERSIONS["windows"],
         options=window_options,

@@ -1,6 +1,6 @@
 """The configuration: checked against its schema, completed with defaults, cross-checked, before any job."""
 
-from dnalm.config.models import model_facts, row_text
+from dnalm.config.models import model_facts, model_folder, row_text
 from dnalm.config.places import key_lines, locator
 from dnalm.config.resolve import RUN_SECTIONS, ModelFacts, models_of, resolve
 from dnalm.config.schema import check_schema
@@ -12,6 +12,7 @@ __all__ = [
     "key_lines",
     "locator",
     "model_facts",
+    "model_folder",
     "models_of",
     "resolve",
     "row_text",

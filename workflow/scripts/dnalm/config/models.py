@@ -31,3 +31,8 @@ def model_facts(name: str, folder: str | Path | None = None) -> ModelFacts:
 def row_text(name: str) -> str:
     """Returns a model's row as one line: a parameter of its rule."""
     return "\t".join(registry.model_row(name).values())
+
+
+def model_folder(name: str) -> str:
+    """Returns the folder of a bundled model, relative to the repository; empty for published ones."""
+    return registry.model_row(name)["folder"]

@@ -1,0 +1,197 @@
+# tables -> figures, each as SVG, PNG and the table it draws
+
+ENDINGS = ("svg", "png", "tsv")
+
+
+def figure_stems():
+    """Returns the figures that the configuration asks for, below results/figures, in the report's order."""
+    stems = []
+    for run in SETTINGS["figures"]["tracks"]:
+        stems += [f"tracks.{species}.{run}" for species in drawable_species(run)]
+    for run, settings in SETTINGS["expression"].items():
+        stems += [f"expression.{species}.{run}" for species in settings["species"]]
+    stems += ["tasks"] if TASKS else []
+    for run in SETTINGS["figures"]["maps"]:
+        stems += [
+            f"map.{species}.{run}" for species in SETTINGS["embeddings"][run]["species"]
+        ]
+    return stems
+
+
+def drawable_species(run):
+    """Tracks are drawn over genes, so for species with an annotation; genes named in the config belong to one."""
+    return [
+        species
+        for species in SETTINGS["segmentation"][run]["species"]
+        if SPECIES[species]["annotation"]
+    ]
+
+
+def figure_files():
+    return [
+        f"results/figures/{stem}.{ending}"
+        for stem in figure_stems()
+        for ending in ENDINGS
+    ]
+
+
+def track_options(wildcards):
+    genes = SETTINGS["figures"]["tracks"][wildcards.run]
+    run = SETTINGS["segmentation"][wildcards.run]
+    return options(
+        genes=None if genes == "auto" else genes,
+        regions=region_list(run["regions"], wildcards.species),
+        model=run["model"],
+    )
+
+
+def expression_unit(wildcards):
+    return SPECIES[wildcards.species]["expression"]["unit"]
+
+
+def map_options(wildcards, input):
+    layer = SETTINGS["figures"]["maps"][wildcards.run]
+    return options(
+        layer=layer, genome=input.genome, annotation=input.annotation or None
+    )
+
+
+def map_annotation(wildcards):
+    has_genes = SPECIES[wildcards.species]["annotation"]
+    return (
+        f"results/species/{wildcards.species}/annotation.parquet" if has_genes else []
+    )
+
+
+rule plot_tracks:
+    input:
+        tracks="results/species/{species}/segmentation/{run}/manifest.json",
+        annotation="results/species/{species}/annotation.parquet",
+    output:
+        svg=report(
+            "results/figures/tracks.{species}.{run}.svg",
+            caption="../report/tracks.rst",
+            category="Elements",
+            labels={"species": "{species}", "run": "{run}"},
+        ),
+        png="results/figures/tracks.{species}.{run}.png",
+        table="results/figures/tracks.{species}.{run}.tsv",
+    log:
+        "results/logs/plot_tracks/{species}.{run}.log",
+    benchmark:
+        "results/runtimes/plot_tracks/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["segmentation"]),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        version=VERSIONS["figures"],
+        options=track_options,
+        folder="results/species/{species}/segmentation/{run}",
+        stem="results/figures/tracks.{species}.{run}",
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/plot_tracks.py --tracks {params.folder:q} --annotation {input.annotation:q}"
+        " {params.options:q} --output-stem {params.stem:q} 2> {log:q}"
+
+
+rule plot_expression:
+    input:
+        metrics="results/species/{species}/expression/{run}.tsv",
+        predictions="results/species/{species}/expression/{run}.predictions.parquet",
+    output:
+        svg=report(
+            "results/figures/expression.{species}.{run}.svg",
+            caption="../report/expression.rst",
+            category="Gene expression",
+            labels={"species": "{species}", "run": "{run}"},
+        ),
+        png="results/figures/expression.{species}.{run}.png",
+        table="results/figures/expression.{species}.{run}.tsv",
+    log:
+        "results/logs/plot_expression/{species}.{run}.log",
+    benchmark:
+        "results/runtimes/plot_expression/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["expression"]),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        version=VERSIONS["figures"],
+        unit=expression_unit,
+        stem="results/figures/expression.{species}.{run}",
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/plot_expression.py --metrics {input.metrics:q}"
+        " --predictions {input.predictions:q} --unit {params.unit:q} --species {wildcards.species:q}"
+        " --output-stem {params.stem:q} 2> {log:q}"
+
+
+rule plot_tasks:
+    input:
+        summaries=task_files(),
+    output:
+        svg=report(
+            "results/figures/tasks.svg",
+            caption="../report/tasks.rst",
+            category="Probe tasks",
+        ),
+        png="results/figures/tasks.png",
+        table="results/figures/tasks.tsv",
+    log:
+        "results/logs/plot_tasks/tasks.log",
+    benchmark:
+        "results/runtimes/plot_tasks/tasks.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        version=VERSIONS["figures"],
+        stem="results/figures/tasks",
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/plot_tasks.py --summaries {input.summaries:q}"
+        " --output-stem {params.stem:q} 2> {log:q}"
+
+
+rule plot_embedding_map:
+    input:
+        embeddings="results/species/{species}/embeddings/{run}.h5ad",
+        genome="results/species/{species}/genome.fa",
+        annotation=map_annotation,
+    output:
+        svg=report(
+            "results/figures/map.{species}.{run}.svg",
+            caption="../report/map.rst",
+            category="Embedding map",
+            labels={"species": "{species}", "run": "{run}"},
+        ),
+        png="results/figures/map.{species}.{run}.png",
+        table="results/figures/map.{species}.{run}.tsv",
+    log:
+        "results/logs/plot_embedding_map/{species}.{run}.log",
+    benchmark:
+        "results/runtimes/plot_embedding_map/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["embeddings"]),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        version=VERSIONS["figures"],
+        options=map_options,
+        stem="results/figures/map.{species}.{run}",
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/plot_embedding_map.py --embeddings {input.embeddings:q} {params.options:q}"
+        " --output-stem {params.stem:q} 2> {log:q}"
