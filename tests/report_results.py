@@ -1,0 +1,120 @@
+"""A small folder of results, of the layout that the workflow writes, for tests of the report."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from figure_tables import expression_metrics, task_summary
+
+from dnalm.figures import style
+from dnalm.files import write_manifest
+
+SPECIES = "drosophila_melanogaster"
+WINDOWS = {
+    "tiles": {"kind": "tiles", "length_bp": 3072, "upstream_bp": 3000, "downstream_bp": 3000},
+    "tss": {"kind": "tss", "length_bp": "auto", "upstream_bp": 1500, "downstream_bp": 1500},
+}
+CARD = """# demo_nt
+A small encoder trained on chromosome arm 2R. See [the paper](https://example.org/paper).
+
+## Scores
+| element | auPRC |
+|---|---|
+| exon | 0.8 |
+
+## What is not claimed
+- It knows **one** chromosome arm, `chr2R`.
+- It is no substitute for a published model.
+"""
+
+
+def resolved_config():
+    species = {
+        SPECIES: {
+            "genome": "resources/demo/dm3_chr2R.fa.gz",
+            "annotation": "resources/demo/dm3.gtf.gz",
+            "expression": {"table": "x.tsv", "unit": "log2"},
+            "held_out": ["chr2R:2000000-7000000"],
+            "mask": {"soft_masked": "keep", "iupac": "mask"},
+            "windows": WINDOWS,
+        },
+        "macaque_piece": {
+            "genome": {"ensembl": "macaca_mulatta", "release": 111},
+            "annotation": None,
+            "expression": None,
+            "held_out": [],
+            "mask": {"soft_masked": "mask", "iupac": "mask"},
+            "windows": WINDOWS,
+        },
+    }
+    both = list(species)
+    run = {"layers": ["last"], "species": [SPECIES], "models": ["demo_nt"]}
+    return {
+        "title": "DNA language models from genomes to figures",
+        "species": species,
+        "models": {},
+        "figures": {"maps": {"tiles": "last"}, "tracks": {"elements": "auto"}},
+        "embeddings": {"tiles": {"model": "demo_nt", "windows": "tiles", "species": both}},
+        "segmentation": {"elements": {"model": "demo_segment_nt", "species": both}},
+        "tasks": {"splice_donors": run, "promoters": run},
+        "expression": {"rna_seq": {**run, "windows": "tss"}},
+    }
+
+
+def segmentation_metrics(labels="own_strand"):
+    rows = []
+    scores = (("exon", 1_210_000, 0.82), ("splice_donor", 2_100, 0.73), ("splice_acceptor", 2_080, np.nan))
+    for feature, positives, auprc in scores:
+        rate = positives / 1e7
+        rows.append((feature, labels, 10_000_000, positives, rate, auprc, 0.95, 0.6, 0.65))
+    names = ["feature", "labels", "n_bases", "positives", "base_rate", "auprc", "auroc", "mcc", "best_mcc"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _write(table, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, sep="\t", index=False, na_rep="NA")
+
+
+def make_figure(stem, title="A figure"):
+    with style.applied():
+        figure = style.new_figure(85, 40)
+        axes = style.add_axes(figure, 12, 5, 60, 22)
+        axes.plot([0, 1], [0, 1])
+        style.add_note(figure, "Model: demo_nt, n = 2 points.")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    style.save(figure, stem, pd.DataFrame({"x": [0.0, 1.0]}), title)
+    return stem
+
+
+def make_results(folder, figures=True):
+    """Writes the folder; returns (configuration file, results folder, stems of the figures)."""
+    config, results = resolved_config(), folder / "results"
+    for species, settings in config["species"].items():
+        home = results / "species" / species
+        letters = {"A": 300, "C": 200, "G": 200, "N": 10, "R": 2, "a": 30, "t": 58}
+        _write(
+            pd.DataFrame([("c1", *pair) for pair in letters.items()], columns=["contig", "letter", "count"]),
+            home / "masked.tsv",
+        )
+        for name in settings["windows"]:
+            path = home / "windows" / f"{name}.bed"
+            _write(pd.DataFrame([("c1", 0, 100, "w", 0, "+", 0.0)]), path)
+            dropped = {"over_contig_end": 1, "n_fraction": 2, "token_limit": 0}
+            write_manifest(path, "windows", {}, {"windows": 3524, "dropped": dropped})
+    home = results / "species" / SPECIES
+    _write(segmentation_metrics(), home / "segmentation" / "elements.metrics.tsv")
+    _write(expression_metrics(), home / "expression" / "rna_seq.tsv")
+    for task in ("splice_donors", "promoters"):
+        _write(task_summary((f"{task}.{SPECIES}",)), results / "tasks" / f"{task}.{SPECIES}" / "summary.tsv")
+    for model in ("demo_nt", "demo_segment_nt"):
+        path = results / "models" / model / "config.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            json.dumps({"tokenizer": "v2_6mer", "max_tokens": 513, "num_layers": 3, "embed_dim": 128})
+        )
+    kinds = (f"tracks.{SPECIES}.elements", "tasks", f"expression.{SPECIES}.rna_seq", f"map.{SPECIES}.tiles")
+    stems = [make_figure(results / "figures" / kind, f"Figure {kind}") for kind in kinds] if figures else []
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    return path, results, stems

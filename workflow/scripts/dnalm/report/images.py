@@ -1,0 +1,71 @@
+"""Figures as the page carries them: the SVG and its table as data URIs, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from pathlib import Path
+
+from dnalm.errors import UserError
+from dnalm.files import require_file
+from dnalm.report.text import Figure
+
+PIXELS_PER_POINT = 96 / 72
+MOST_TABLE_BYTES = 400_000  # larger tables stay beside the figure's files
+
+CAPTIONS = {
+    "tracks": (
+        "Predicted probability of each element along genes, the annotated gene models below. "
+        "Splice sites are single bases, drawn as needles."
+    ),
+    "tasks": (
+        "Each bar is a probe trained on one set of features: a model's embeddings, the same network "
+        "with random weights, counts of k-mers, or the one-hot sequence. Read a model's bar against "
+        "the grey ones."
+    ),
+    "expression": (
+        "Left: one value per gene, predicted by the fold that did not see it. Right: the same regression "
+        "on each set of features. Hollow marks show random folds, which let similar genes straddle folds "
+        "and flatter all."
+    ),
+    "map": (
+        "Each dot is a window of the genome; windows with similar embeddings lie close together. "
+        "Distances between far groups mean little in t-SNE. Where a map follows GC content, so would a "
+        "count of letters."
+    ),
+}
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Returns bytes as a data URI of a media type."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _described(svg: str, element: str) -> str:
+    found = re.search(rf"<dc:{element}>(.*?)</dc:{element}>", svg, re.DOTALL)
+    return " ".join(html.unescape(found[1]).split()) if found else ""
+
+
+def load_figure(stem: str | Path) -> Figure:
+    """Reads a figure that `style.save` wrote.
+
+    Raises:
+        UserError: the SVG or its table is missing, or the SVG is no drawing.
+    """
+    stem = Path(stem)
+    path = require_file(stem.with_name(stem.name + ".svg"), "figure")
+    svg = path.read_text(encoding="utf-8")
+    width = re.search(r'<svg[^>]*\swidth="([\d.]+)pt"', svg)
+    if not width or not svg.rstrip().endswith("</svg>"):
+        raise UserError(path, "is no whole SVG drawing", "Draw the figure again.")
+    table = require_file(stem.with_name(stem.name + ".tsv"), "figure's table").read_bytes()
+    return Figure(
+        stem=stem.name,
+        title=_described(svg, "title") or stem.name,
+        description=_described(svg, "description"),
+        caption=CAPTIONS[stem.name.split(".")[0]],
+        image=data_uri("image/svg+xml", svg.encode("utf-8")),
+        width_px=round(float(width[1]) * PIXELS_PER_POINT),
+        table=data_uri("text/tab-separated-values", table) if len(table) <= MOST_TABLE_BYTES else "",
+    )
