@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dnalm.errors import UserError
 from dnalm.figures import palette, style
-from dnalm.figures.tables import feature_colours, feature_label, feature_order, layer_text
+from dnalm.figures.tables import (
+    SUMMARY_COLUMNS,
+    feature_colours,
+    feature_label,
+    feature_order,
+    layer_text,
+    read_table,
+)
 
+NOTE = (
+    "Probes: logistic regression on mean-pooled embeddings or on the baselines' features; overlapping and "
+    "near-identical windows share a fold."
+)
 MOST_COLUMNS = 3
 BAR_MM, BAR_SHARE = 4.6, 0.72  # room per bar, and the share of it that the bar fills
 TOP_MM, TITLE_MM, AXIS_MM, RIGHT_MM, GAP_MM = 1.5, 10.0, 11.0, 9.0, 10.0
+
+
+def gather(paths: Sequence[str | Path], metric: str) -> pd.DataFrame:
+    """Reads the summaries of tasks and returns the rows of one metric.
+
+    Raises:
+        UserError: a summary is missing (all of them are named), empty, or lacks the metric.
+    """
+    absent = [str(path) for path in paths if not Path(path).exists()]
+    if absent:
+        raise UserError(", ".join(absent), "task result not found", "Run the tasks, or leave them out.")
+    tables = []
+    for path in paths:
+        table = read_table(path, SUMMARY_COLUMNS, "summary of a task")
+        own = table[table["metric"] == metric]
+        if own.empty:
+            known = ", ".join(dict.fromkeys(table["metric"].astype(str)))
+            raise UserError(path, f"holds no metric {metric} (found {known})", "Name one of these.")
+        tables.append(own)
+    return pd.concat(tables, ignore_index=True)[list(SUMMARY_COLUMNS)]
 
 
 def task_title(task: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dnalm.figures.tables import (
     EXPRESSION_COLUMNS,
+    METRIC_NAMES,
     SUMMARY_COLUMNS,
     feature_label,
     feature_order,
@@ -20,7 +21,6 @@ from dnalm.report.sources import Sources
 from dnalm.report.text import Section, Table, count, number, of_species, species_name, words
 
 SUBSETS = {"all": "all", "expressed": "counts above 0", "held_out": "held-out region"}
-METRIC_NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "auPRC"}
 
 
 def task_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
