@@ -31,9 +31,10 @@ def _transform(
     scale = config.rescaling_factor if rescaling_factor is None else rescaling_factor
     needed = {*layers, config.num_layers} if segmentation else set(layers)
 
-    def run(tokens: Array, attention_mask: Array | None = None) -> dict[str, Array]:
-        encoder = Encoder(config, mapped)
-        outputs = encoder(tokens, attention_mask, needed, attention_layers, logits, scale)
+    def run(tokens: Array | np.ndarray, attention_mask: Array | np.ndarray | None = None) -> dict[str, Array]:
+        tokens, encoder = jnp.asarray(tokens), Encoder(config, mapped)
+        mask = None if attention_mask is None else jnp.asarray(attention_mask)
+        outputs = encoder(tokens, mask, needed, attention_layers, logits, scale)
         if segmentation:
             last = outputs[f"embeddings_{config.num_layers}"]
             head = SegmentationHead(config.embed_dim, len(config.features), config.kmers.k)
@@ -91,7 +92,10 @@ def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]
 
 
 def pool(
-    embeddings: Float[Array, "B L D"], tokens: Int32[Array, "B L"], tokenizer: KmerTokenizer, kind: str
+    embeddings: Float[Array, "B L D"],
+    tokens: Int32[Array | np.ndarray, "B L"],
+    tokenizer: KmerTokenizer,
+    kind: str,
 ) -> Float[Array, "B D"]:
     """Returns one float32 vector per window.
 
