@@ -70,7 +70,7 @@ def main(argv=None) -> None:
         table, dropped = make(arguments, genome)
     windows.write_windows(table, arguments.output)
     counts = {"windows": len(table), "dropped": dropped}
-    log.log(logging.INFO if len(table) else logging.WARNING, "%s: %s", arguments.output, counts)
+    log.info("%s: %s%s", arguments.output, counts, "" if len(table) else "; no window is left")
     inputs = {"genome": arguments.genome} | ({needed: getattr(arguments, needed)} if needed else {})
     settings = {name: getattr(arguments, name) for name in SETTINGS}
     files.write_manifest(arguments.output, "windows", inputs, details={"settings": settings, **counts})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ BED_LETTER = "bed"  # the report's name for A, C, G, T that became N through the
 # As TO_ACGTN, and soft-masked (lower-case) bases to N.
 SOFT_TO_N = bytes(ord("N") if bytes([b]).islower() else TO_ACGTN[b] for b in range(256))
 _N = ord("N")
+log = logging.getLogger("dnalm")
 
 
 def mask_genome(
@@ -70,6 +72,8 @@ def _intervals(bed: str | Path | None, genome: Genome) -> dict[str, list[tuple[i
     if bed is None:
         return {}
     table = read_bed(bed, genome.lengths)
+    if table.empty:
+        log.warning("%s: holds no intervals; nothing is masked by it", bed)
     return {
         str(contig): list(zip(rows["start"], rows["end"], strict=True))
         for contig, rows in table.groupby("contig", sort=False)
