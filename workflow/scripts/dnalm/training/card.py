@@ -1,0 +1,109 @@
+"""The model card that is written with a trained checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dnalm.training.loop import Progress, bases_per_step
+from dnalm.training.recipe import PretrainingRecipe, Recipe
+
+NOTES = {
+    "pretrain": (
+        "Masked language modelling in minutes stays near the token frequencies: the table above says how "
+        "near. The checkpoint shows the workflow's path; its embeddings are no claim about representation "
+        "learning, and stand beside random weights wherever they are used.",
+    ),
+    "train_segmentation": (
+        "The labels are those of the given strand: the reverse complement of a sequence gives the other "
+        "strand's elements. Scores of models that mark either strand's elements have about twice the base "
+        "rate and must not be put beside these.",
+        "Introns are the weak point: long ones fill whole windows and look like intergenic sequence.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says of a finished training run."""
+
+    name: str
+    step: str  # pretrain or train_segmentation
+    recipe: Recipe
+    progress: Progress
+    parameters: int
+    training_bp: int  # bases that windows were drawn from
+    held_out: Sequence[str]
+    inputs: Mapping[str, str]  # role -> sha256
+    metrics: pd.DataFrame
+    notes: Sequence[str] = ()
+
+
+def write_card(run: Card) -> str:
+    """Returns the card as Markdown: what it is, how it was made, what it reaches, what not to expect."""
+    minutes = run.progress.seconds / 60
+    seen = run.progress.step * bases_per_step(run.recipe) / 1e6
+    kind = (
+        "encoder with language-model head"
+        if isinstance(run.recipe, PretrainingRecipe)
+        else "encoder with U-Net head"
+    )
+    settings = "\n".join(
+        f"| `{key}` | {_text(value)} |" for key, value in dataclasses.asdict(run.recipe).items()
+    )
+    inputs = "\n".join(f"* {role}: sha256 `{digest}`" for role, digest in run.inputs.items())
+    notes = "\n".join(f"* {note}" for note in (*NOTES[run.step], *run.notes))
+    megabases = run.training_bp / 1e6
+    held_out = ", ".join(run.held_out) or "nothing"
+    return f"""# {run.name}
+
+Nucleotide Transformer v2 architecture, {kind}, {run.parameters / 1e6:.2f} million parameters,
+trained by this workflow (`snakemake train`).
+
+## Training
+
+{run.progress.step:,} steps on {seen:.1f} Mb of windows, drawn from {megabases:.2f} Mb of sequence on both
+strands; {minutes:.0f} minutes on {os.cpu_count()} cores ({platform.machine()}); seed {run.recipe.seed}.
+Held out, so that no window touches it by one base: {held_out}.
+
+{inputs}
+
+| setting | value |
+|---|---|
+{settings}
+
+## Held-out scores
+
+{_table(run.metrics)}
+
+## To know
+
+{notes}
+
+Licence: MIT for the weights. The training data's licence remarks are in its PROVENANCE.md.
+"""
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _table(metrics: pd.DataFrame) -> str:
+    """Returns a Markdown table; whole numbers with separators, others with four digits."""
+    if metrics.empty:
+        return "Nothing was held out, so nothing was scored."
+    lines = [f"| {' | '.join(metrics.columns)} |", "|" + "---|" * len(metrics.columns)]
+    for row in metrics.itertuples(index=False):
+        lines.append(f"| {' | '.join(map(_cell, row))} |")
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"

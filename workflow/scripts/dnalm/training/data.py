@@ -1,0 +1,228 @@
+"""Training examples: windows drawn at random from what is not held out, as a function of seed and step.
+
+A batch depends on nothing but (seed, step), so a resumed run sees the batches of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Int, UInt8
+
+from dnalm import labels
+from dnalm.errors import UserError
+from dnalm.genome import Genome, reverse_complement
+
+Region = tuple[str, int, int]  # contig, start, end: 0-based, half-open
+Window = tuple[str, int, str]  # contig, start, strand
+Batch = TypeVar("Batch")
+BASES = np.frombuffer(b"ACGT", np.uint8)
+PREFETCHED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a contig that windows may be drawn from."""
+
+    contig: str
+    start: int
+    end: int
+
+
+def batch_random(seed: int, step: int) -> np.random.Generator:
+    """Returns the random numbers of one step's batch."""
+    return np.random.default_rng([seed, step])
+
+
+def parse_region(text: str) -> Region:
+    """Returns the region that `contig:start-end` names (0-based, half-open; commas allowed in numbers).
+
+    Raises:
+        UserError: the text has another form, or the region is empty.
+    """
+    contig, colon, span = text.rpartition(":")
+    start, dash, end = span.replace(",", "").partition("-")
+    if not (contig and colon and dash and start.isdigit() and end.isdigit() and int(start) < int(end)):
+        raise UserError(
+            f"region {text!r}",
+            "is not contig:start-end with start < end",
+            "For example chr2R:2000000-7000000.",
+        )
+    return contig, int(start), int(end)
+
+
+def check_regions(regions: Sequence[Region], lengths: Mapping[str, int]) -> None:
+    """Raises a UserError for a region that does not lie on the genome: nothing would be held out."""
+    for contig, start, end in regions:
+        where = f"region {contig}:{start}-{end}"
+        if contig not in lengths:
+            known = ", ".join(list(lengths)[:3])
+            raise UserError(where, f"names no contig of the genome (it has {known})", "Check the name.")
+        if end > lengths[contig]:
+            raise UserError(
+                where, f"ends after the contig (found {end}, expected <= {lengths[contig]})", "Check it."
+            )
+
+
+def allowed_segments(
+    contig: str, sequence: UInt8[np.ndarray, " S"], excluded: Sequence[Region], window_bp: int
+) -> list[Segment]:
+    """Returns the stretches without N and without an excluded base that hold at least one window."""
+    usable = np.isin(sequence, BASES)
+    for name, start, end in excluded:
+        if name == contig:
+            usable[start:end] = False
+    edges = np.flatnonzero(np.diff(usable, prepend=False, append=False)).reshape(-1, 2)
+    return [Segment(contig, int(a), int(b)) for a, b in edges if b - a >= window_bp]
+
+
+class WindowSampler:
+    """Draws windows (contig, start, strand), each as likely as any other that is allowed.
+
+    A window with no `wanted` position on its strand is kept with probability `keep_others` only.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        window_bp: int,
+        wanted: Mapping[tuple[str, str], Int[np.ndarray, " N"]] | None = None,
+        keep_others: float = 1.0,
+    ) -> None:
+        if not segments:
+            raise UserError(
+                "training windows",
+                f"none of {window_bp} bp without N lies outside what is held out",
+                "Hold out less.",
+            )
+        self.segments, self.window_bp = list(segments), window_bp
+        self._wanted, self._keep_others = wanted or {}, keep_others
+        self._ends = np.cumsum([piece.end - piece.start - window_bp + 1 for piece in segments])
+
+    def draw(self, random: np.random.Generator, count: int) -> list[Window]:
+        """Returns `count` windows."""
+        windows: list[Window] = []
+        while len(windows) < count:
+            place = int(random.integers(self._ends[-1]))
+            index = int(np.searchsorted(self._ends, place, side="right"))
+            piece = self.segments[index]
+            start = piece.end - self.window_bp - int(self._ends[index] - 1 - place)
+            strand = "+-"[int(random.integers(2))]
+            if random.random() < self._keep_others or self._holds_wanted(piece.contig, start, strand):
+                windows.append((piece.contig, start, strand))
+        return windows
+
+    def _holds_wanted(self, contig: str, start: int, strand: str) -> bool:
+        positions = self._wanted.get((contig, strand))
+        if positions is None:
+            return False
+        first = int(np.searchsorted(positions, start))
+        return first < len(positions) and int(positions[first]) < start + self.window_bp
+
+
+class TrainingGenome:
+    """Sequence and packed labels of a genome in memory, cut to windows on either strand."""
+
+    def __init__(
+        self,
+        genome: Genome,
+        excluded: Sequence[Region],
+        window_bp: int,
+        table: pd.DataFrame | None = None,
+        features: Sequence[str] = (),
+    ) -> None:
+        check_regions(excluded, genome.lengths)
+        self.sequences = {contig: genome.sequence(contig) for contig in genome.lengths}
+        self.features = tuple(features)
+        self.segments = [
+            segment
+            for contig, sequence in self.sequences.items()
+            for segment in allowed_segments(contig, sequence, excluded, window_bp)
+        ]
+        self._packed = {} if table is None else self._pack(table)
+
+    def _pack(self, table: pd.DataFrame) -> dict[tuple[str, str], UInt8[np.ndarray, " S"]]:
+        """Returns per contig and strand one byte a base, a bit a feature."""
+        packed = {}
+        for contig, sequence in self.sequences.items():
+            for strand in "+-":
+                track, _ = labels.label_track(table, contig, len(sequence), self.features, strand)
+                packed[contig, strand] = np.packbits(track, axis=1, bitorder="little")[:, 0]
+        return packed
+
+    def splice_sites(self) -> dict[tuple[str, str], Int[np.ndarray, " N"]]:
+        """Returns the sorted donor and acceptor positions per contig and strand."""
+        bits = sum(1 << i for i, name in enumerate(self.features) if name.startswith("splice_"))
+        return {key: np.flatnonzero(track & bits) for key, track in self._packed.items()}
+
+    def frequencies(self) -> list[float]:
+        """Returns each feature's share of the bases of both strands of the allowed segments."""
+        counts, bases = np.zeros(len(self.features)), 0
+        for piece in self.segments:
+            for strand in "+-":
+                track = self._packed[piece.contig, strand][piece.start : piece.end]
+                counts += np.unpackbits(track[:, None], axis=1, bitorder="little").sum(0)[: len(counts)]
+                bases += len(track)
+        return [float(count) / bases for count in counts]
+
+    def bases(self, windows: Sequence[Window], window_bp: int) -> UInt8[np.ndarray, "B S"]:
+        """Returns the windows' letters as ASCII, read along their strand."""
+        return np.stack(
+            [
+                reverse_complement(self.sequences[contig][start : start + window_bp])
+                if strand == "-"
+                else self.sequences[contig][start : start + window_bp]
+                for contig, start, strand in windows
+            ]
+        )
+
+    def labels(self, windows: Sequence[Window], window_bp: int) -> Bool[np.ndarray, "B S F"]:
+        """Returns the windows' labels of their own strand, read along it."""
+        packed = np.stack(
+            [
+                self._packed[contig, strand][start : start + window_bp][:: -1 if strand == "-" else 1]
+                for contig, start, strand in windows
+            ]
+        )
+        unpacked = np.unpackbits(packed[..., None], axis=-1, bitorder="little")
+        return unpacked[..., : len(self.features)].astype(bool)
+
+
+def prefetch(make_batch: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
+    """Yields `make_batch(step)` for each step, made ahead in a thread so that the device never waits."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCHED_BATCHES)
+    stopped = threading.Event()
+
+    def put(item: Batch | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                return ready.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for step in steps:
+                if stopped.is_set():
+                    return
+                put(make_batch(step))
+            put(None)
+        except BaseException as fault:  # handed to the consumer, which raises it
+            put(fault)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        worker.join()

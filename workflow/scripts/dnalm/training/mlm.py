@@ -1,0 +1,142 @@
+"""Masked language modelling by the published recipe, and what it reaches against plain token frequencies.
+
+Source: Dalla-Torre et al. 2023, Methods: 15 % of the tokens are chosen; of these 80 % read <mask>, 10 % a
+random k-mer and 10 % stay; the loss is the cross-entropy of the chosen tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int, Int32
+
+from dnalm import models
+from dnalm.models.config import ModelConfig
+from dnalm.tokens import KmerTokenizer, tokenizer
+from dnalm.training import composition
+from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random
+from dnalm.training.recipe import PretrainingRecipe
+
+Params = dict[str, Any]  # module -> name -> array
+SCORING_BATCH = 8  # windows
+UNIGRAM_WINDOWS = 4000  # training windows counted for the token frequencies
+PSEUDO_COUNT = 1.0
+
+
+def mask_tokens(
+    random: np.random.Generator,
+    tokens: Int32[np.ndarray, "B L"],
+    kmers: KmerTokenizer,
+    recipe: PretrainingRecipe,
+) -> tuple[Int32[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
+    """Returns what the model reads, and which positions it is asked for (never <cls> or another special)."""
+    chosen = (random.random(tokens.shape) < recipe.masked_fraction) & ~np.isin(tokens, kmers.special_ids)
+    fate = random.random(tokens.shape)
+    hidden = fate < recipe.mask_token_fraction
+    replaced = ~hidden & (fate < recipe.mask_token_fraction + recipe.random_token_fraction)
+    last = kmers.first_kmer_id + 4**kmers.k
+    others = random.integers(kmers.first_kmer_id, last, tokens.shape, dtype=np.int32)
+    read = np.where(chosen & hidden, np.int32(kmers.mask_id), tokens)
+    return np.where(chosen & replaced, others, read), chosen
+
+
+def start_params(config: ModelConfig, recipe: PretrainingRecipe) -> Params:
+    """Returns random parameters to train."""
+    params = models.init_params(config, recipe.seed)
+    return composition.add_composition(params, tokenizer(config.tokenizer), recipe.seed)
+
+
+def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
+    """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
+    apply = models.forward(config, logits=True)
+    features = jnp.asarray(composition.kmer_features(tokenizer(config.tokenizer)))
+
+    def loss(params: Params, batch: Any) -> jax.Array:
+        read, tokens, chosen = batch
+        logits = apply(composition.fold(params, features), read)["logits"]
+        surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
+        return jnp.sum(surprise * chosen) / jnp.maximum(1, jnp.sum(chosen))
+
+    return loss
+
+
+def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[int], Any]:
+    """Returns step -> (read, tokens, chosen), each (A, B, L); a function of seed and step alone."""
+    sampler = WindowSampler(data.segments, recipe.window_bp)
+    kmers = tokenizer(recipe.tokenizer)
+    shape = (recipe.accumulation, recipe.batch_size, -1)
+
+    def make_batch(step: int) -> Any:
+        random = batch_random(recipe.seed, step)
+        windows = sampler.draw(random, recipe.accumulation * recipe.batch_size)
+        tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+        read, chosen = mask_tokens(random, tokens, kmers, recipe)
+        return read.reshape(shape), tokens.reshape(shape), chosen.reshape(shape)
+
+    return make_batch
+
+
+def token_frequencies(data: TrainingGenome, recipe: PretrainingRecipe) -> Float[np.ndarray, " V"]:
+    """Returns each token's share in random training windows, smoothed: the model to beat."""
+    kmers, sampler = tokenizer(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
+    windows = sampler.draw(batch_random(recipe.seed, recipe.steps), UNIGRAM_WINDOWS)
+    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))[:, 1:]
+    counts = np.bincount(tokens.reshape(-1), minlength=kmers.embedded).astype(np.float64)
+    first = kmers.first_kmer_id
+    counts[first : first + 4**kmers.k] += PSEUDO_COUNT
+    return counts / counts.sum()
+
+
+def score_region(
+    config: ModelConfig, params: Params, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
+) -> pd.DataFrame:
+    """Scores masked tokens of a region, from windows side by side on both strands.
+
+    Returns:
+        metric, model, unigram: cross-entropy in nats, share of tokens and of bases inside them that the
+        most likely token gets right; unigram is the training part's token frequencies.
+    """
+    kmers = tokenizer(config.tokenizer)
+    frequencies = token_frequencies(data, recipe)
+    known, guessed, surprise = (
+        np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
+    )
+    common = np.full_like(known, int(frequencies.argmax()))
+    rows = [
+        ("masked_tokens", len(known), len(known)),
+        ("cross_entropy_nats", surprise.mean(), -np.log(frequencies[known]).mean()),
+        ("token_accuracy", (guessed == known).mean(), (common == known).mean()),
+        ("base_accuracy", _bases_right(guessed, known, kmers), _bases_right(common, known, kmers)),
+    ]
+    return pd.DataFrame(rows, columns=["metric", "model", "unigram"])
+
+
+def _masked(
+    config: ModelConfig, params: Params, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
+) -> Iterator[tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"], Float[np.ndarray, " M"]]]:
+    """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
+    contig, begin, end = region
+    apply = jax.jit(models.forward(config, logits=True))
+    kmers, random = tokenizer(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
+    free = [start for start in range(begin, end - recipe.window_bp + 1, recipe.window_bp)]
+    sequence = data.sequences[contig]
+    free = [start for start in free if b"N" not in sequence[start : start + recipe.window_bp].tobytes()]
+    windows = [(contig, start, strand) for start in free for strand in "+-"]
+    for first in range(0, len(windows) - SCORING_BATCH + 1, SCORING_BATCH):
+        tokens = kmers.encode_windows(data.bases(windows[first : first + SCORING_BATCH], recipe.window_bp))
+        read, chosen = mask_tokens(random, tokens, kmers, recipe)
+        logits = np.asarray(apply(params, read)["logits"], np.float64)[chosen]
+        surprise = np.logaddexp.reduce(logits, -1) - logits[np.arange(len(logits)), tokens[chosen]]
+        yield tokens[chosen], logits.argmax(-1), surprise
+
+
+def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: KmerTokenizer) -> float:
+    """Returns the share of positions inside k-mers where both have the same base."""
+    powers = 4 ** np.arange(kmers.k)
+    digits = [(ids[:, None] - kmers.first_kmer_id) // powers % 4 for ids in (guessed, known)]
+    return float((digits[0] == digits[1]).mean())

@@ -1,0 +1,172 @@
+"""The numbers that define a training run, read from a YAML file and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dnalm.errors import UserError
+from dnalm.files import fingerprint, require_file
+from dnalm.labels import FEATURES
+from dnalm.models.config import ModelConfig
+from dnalm.tokens import tokenizer
+from dnalm.versions import VERSIONS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What both kinds of training share; every field may be set in the YAML file."""
+
+    tokenizer: str = "v2_6mer"
+    embed_dim: int = 128
+    num_layers: int = 3
+    attention_heads: int = 4
+    ffn_embed_dim: int = 256
+    window_bp: int = 3072
+    batch_size: int = 4  # windows per step and micro-batch
+    accumulation: int = 1  # micro-batches per step
+    steps: int = 3000
+    learning_rate: float = 8e-4  # peak; 2e-3 was seen to collapse to a constant output
+    warmup_fraction: float = 0.08
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.995
+    seed: int = 1
+    log_every: int = 20  # steps
+    checkpoint_every: int = 200  # steps
+    validation: str = ""  # contig:start-end, held out of training too and scored at the end
+    final_scoring: bool = True  # score the held-out region when done
+
+
+@dataclass(frozen=True)
+class SegmentationRecipe(Recipe):
+    """Per-base labels on an encoder with a U-Net head."""
+
+    features: tuple[str, ...] = ("exon", "intron", "splice_donor", "splice_acceptor", "CDS", "3UTR")
+    splice_weight: float = 60.0  # of the donors' and acceptors' terms of the loss
+    keep_unspliced: float = 0.35  # share of the windows without a splice site that is kept
+
+
+@dataclass(frozen=True)
+class PretrainingRecipe(Recipe):
+    """Masked language modelling; the masking defaults are those of Dalla-Torre et al. 2023 (Methods)."""
+
+    learning_rate: float = 1e-3
+    masked_fraction: float = 0.15
+    mask_token_fraction: float = 0.8  # of the masked positions; these read <mask>
+    random_token_fraction: float = 0.1  # these read a random k-mer; the others stay
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+POSITIVE = (
+    "window_bp",
+    "batch_size",
+    "accumulation",
+    "steps",
+    "log_every",
+    "checkpoint_every",
+    "learning_rate",
+)
+FRACTIONS = ("warmup_fraction", "ema_decay", "keep_unspliced", "masked_fraction")
+
+
+def read_recipe(path: str | Path, kind: type[AnyRecipe]) -> AnyRecipe:
+    """Reads a recipe from YAML; what the file leaves out keeps its default.
+
+    Raises:
+        UserError: not YAML, an unknown key (the nearest valid one is named), or a value of the wrong
+            type or range.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(require_file(path, "training recipe").read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise UserError(path, f"is not YAML ({fault})", "Correct it.") from fault
+    if not isinstance(values, dict):
+        raise UserError(path, "holds no `key: value` lines", "See config/examples for one.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    checked = {}
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(fields)}."
+            raise UserError(path, f"unknown key {key!r}", hint)
+        checked[key] = _converted(path, key, value, getattr(kind, key))
+    recipe = kind(**checked)
+    _check_ranges(path, recipe)
+    return recipe
+
+
+def _converted(path: str | Path, key: str, value: Any, default: Any) -> Any:
+    """Returns the value in its default's type; YAML reads 8e-4 as text, so text is tried as a number."""
+    if isinstance(default, tuple) and isinstance(value, list):
+        unknown = [name for name in value if name not in FEATURES]
+        if unknown or not value or len(set(value)) < len(value):
+            raise UserError(
+                path,
+                f"{key}: found {value}, expected different names of {', '.join(FEATURES)}",
+                "Correct it.",
+            )
+        return tuple(value)
+    try:
+        if isinstance(default, bool) or isinstance(value, bool):
+            matches = isinstance(default, bool) and isinstance(value, bool)
+        elif isinstance(default, float):
+            value, matches = float(value), True
+        else:
+            matches = type(value) is type(default)
+    except (TypeError, ValueError):
+        matches = False
+    if not matches:
+        raise UserError(path, f"{key}: found {value!r}, expected a value like {default!r}", "Correct it.")
+    return value
+
+
+def _check_ranges(path: str | Path, recipe: Recipe) -> None:
+    values = dataclasses.asdict(recipe)
+    for key in POSITIVE:
+        if not values[key] > 0:
+            raise UserError(path, f"{key}: found {values[key]}, expected more than 0", "Correct it.")
+    for key in FRACTIONS:
+        if key in values and not 0 <= values[key] <= 1:
+            raise UserError(path, f"{key}: found {values[key]}, expected 0 to 1", "Correct it.")
+    if recipe.embed_dim % recipe.attention_heads:
+        raise UserError(path, "embed_dim is no multiple of attention_heads", "Change one of them.")
+
+
+def model_config(
+    recipe: Recipe, features: tuple[str, ...] = (), labels: str = "", lm_head: bool = False
+) -> ModelConfig:
+    """Returns the NT-v2 form (rotary positions, SwiGLU, no bias in the feed-forward) at the recipe's size."""
+    kmers = tokenizer(recipe.tokenizer)
+    return ModelConfig(
+        tokenizer=recipe.tokenizer,
+        vocabulary_size=kmers.embedded,
+        max_tokens=recipe.window_bp // kmers.k + 1,
+        embed_dim=recipe.embed_dim,
+        num_layers=recipe.num_layers,
+        attention_heads=recipe.attention_heads,
+        key_size=recipe.embed_dim // recipe.attention_heads,
+        ffn_embed_dim=recipe.ffn_embed_dim,
+        lm_head=lm_head,
+        features=features,
+        labels=labels,
+    )
+
+
+def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_out: list[str]) -> str:
+    """Returns what identifies a run: a state of another key must not be resumed."""
+    about = {
+        "recipe": dataclasses.asdict(recipe),
+        "version": VERSIONS[step],
+        "inputs": {role: fingerprint(path) for role, path in inputs.items()},
+        "held_out": held_out,
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,170 @@
+"""Training of the encoder with the U-Net head on per-base labels of the given strand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Bool, Float
+
+from dnalm import metrics, models
+from dnalm.labels import label_track
+from dnalm.models.config import ModelConfig
+from dnalm.tokens import tokenizer
+from dnalm.training import composition
+from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random
+from dnalm.training.recipe import SegmentationRecipe
+
+Params = dict[str, Any]  # module -> name -> array
+HEAD = "u_net_head/~/fc"  # the last layer of the published head
+SCORING_BATCH = 8  # windows
+METRIC_COLUMNS = ("feature", "bases", "positives", "base_rate", "auprc", "auroc", "mcc", "mcc_best")
+
+
+def start_params(
+    config: ModelConfig,
+    recipe: SegmentationRecipe,
+    frequencies: Sequence[float],
+    encoder: Params | None = None,
+) -> Params:
+    """Returns the parameters to train: random, or an encoder's where one is given, and a fresh head.
+
+    The head starts at each feature's frequency, so that the first steps are not spent on learning it.
+    """
+    params = dict(models.init_params(config, recipe.seed))
+    given = {name: arrays for name, arrays in (encoder or {}).items() if name in params}
+    params = composition.add_composition(
+        params | given, tokenizer(config.tokenizer), recipe.seed, keep_table=bool(given)
+    )
+    head = next(name for name in params if name.endswith(HEAD))
+    odds = np.log(np.clip(frequencies, 1e-6, 1 - 1e-6) / (1 - np.clip(frequencies, 1e-6, 1 - 1e-6)))
+    k, F = tokenizer(config.tokenizer).k, len(frequencies)
+    bias = np.zeros((k, F, 2), np.float32)
+    bias[..., 1] = odds
+    params[head] = {**params[head], "b": jnp.asarray(bias.reshape(-1))}
+    return params
+
+
+def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[[Params, Any], jax.Array]:
+    """Returns (params, (tokens, labels)) -> mean binary cross-entropy; splice sites weigh more."""
+    apply = models.forward(config, segmentation=True)
+    features = jnp.asarray(composition.kmer_features(tokenizer(config.tokenizer)))
+    weights = jnp.asarray(
+        [recipe.splice_weight if name.startswith("splice_") else 1.0 for name in recipe.features]
+    )
+
+    def loss(params: Params, batch: Any) -> jax.Array:
+        tokens, labels = batch
+        logits = apply(composition.fold(params, features), tokens)["segment_logits"]
+        return weighted_cross_entropy(logits, labels, weights)
+
+    return loss
+
+
+def weighted_cross_entropy(
+    logits: Float[Array, "B S F 2"], labels: Bool[Array, "B S F"], weights: Float[Array, " F"]
+) -> Float[Array, ""]:
+    """Mean over bases and features of -log p(label), each feature's times its weight."""
+    odds = logits[..., 1] - logits[..., 0]
+    return jnp.mean(weights * (jax.nn.softplus(odds) - labels * odds))
+
+
+def make_batches(data: TrainingGenome, recipe: SegmentationRecipe) -> Callable[[int], Any]:
+    """Returns step -> (tokens (A, B, L), labels (A, B, S, F)), a function of seed and step alone."""
+    sampler = WindowSampler(data.segments, recipe.window_bp, data.splice_sites(), recipe.keep_unspliced)
+    kmers = tokenizer(recipe.tokenizer)
+    shape = (recipe.accumulation, recipe.batch_size)
+
+    def make_batch(step: int) -> Any:
+        windows = sampler.draw(batch_random(recipe.seed, step), shape[0] * shape[1])
+        tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+        labels = data.labels(windows, recipe.window_bp)
+        return tokens.reshape(*shape, -1), labels.reshape(*shape, *labels.shape[1:])
+
+    return make_batch
+
+
+def predict_region(
+    config: ModelConfig, params: Params, data: TrainingGenome, region: Region, window_bp: int
+) -> dict[str, Float[np.ndarray, "S F"]]:
+    """Returns per strand the probabilities of a region, in genome order, from windows side by side.
+
+    The last window is moved back to end with the region. Bases of windows with N are NaN.
+    """
+    contig, begin, end = region
+    apply = jax.jit(models.forward(config, segmentation=True))
+    kmers, sequence = tokenizer(config.tokenizer), data.sequences[contig]
+    starts = [min(start, end - window_bp) for start in range(begin, end, window_bp)]
+    starts = [
+        start
+        for start in starts
+        if start >= begin and b"N" not in sequence[start : start + window_bp].tobytes()
+    ]
+    result = {}
+    for strand in "+-":
+        track = np.full((end - begin, len(config.features)), np.nan, np.float32)
+        for first in range(0, len(starts), SCORING_BATCH):
+            windows: list[Window] = [
+                (contig, start, strand) for start in starts[first : first + SCORING_BATCH]
+            ]
+            padded = windows + windows[:1] * (SCORING_BATCH - len(windows))  # one shape, one compilation
+            tokens = kmers.encode_windows(data.bases(padded, window_bp))
+            values = np.asarray(apply(params, tokens)["segment_probabilities"])
+            for (_, start, _), rows in zip(windows, values, strict=False):
+                track[start - begin : start - begin + window_bp] = rows[:: -1 if strand == "-" else 1]
+        result[strand] = track
+    return result
+
+
+def score_region(
+    config: ModelConfig,
+    params: Params,
+    data: TrainingGenome,
+    table: pd.DataFrame,
+    region: Region,
+    window_bp: int,
+) -> pd.DataFrame:
+    """Scores one pass over a region on its own strand's labels, both strands' bases counted together.
+
+    CDS and UTRs are scored where the annotation's CDS is verified. Columns: `METRIC_COLUMNS`.
+    """
+    contig, begin, end = region
+    probabilities = predict_region(config, params, data, region, window_bp)
+    truth = {
+        strand: label_track(
+            table, contig, end - begin, config.features, strand, verified_only=True, start=begin
+        )
+        for strand in "+-"
+    }
+    rows = []
+    for column, feature in enumerate(config.features):
+        counts = [
+            metrics.count_scores(truth[s][0][known, column], probabilities[s][known, column])
+            for s in "+-"
+            for known in [truth[s][1][:, column]]
+        ]
+        both = counts[0] + counts[1]
+        rows.append(
+            (
+                feature,
+                both.count,
+                int(both.positives.sum()),
+                both.base_rate,
+                metrics.average_precision_of(both),
+                metrics.auroc_of(both),
+                metrics.mcc_at(both),
+                metrics.best_mcc(both)[0],
+            )
+        )
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+
+
+def verified_note(table: pd.DataFrame) -> str:
+    """Returns what the card says of the annotation's CDS."""
+    coding = table[table["type"] == "CDS"]
+    share = f"{coding['cds_verified'].mean():.0%}" if len(coding) else "None"
+    return f"{share} of the annotation's CDS rows are verified; CDS and UTR scores use these only."

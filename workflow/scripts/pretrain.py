@@ -1,0 +1,57 @@
+"""Pretrains an encoder by masked language modelling, by the published recipe.
+
+In:  a masked genome, a YAML recipe; held-out regions, which no window touches.
+Out: a folder with params.safetensors, config.json, training.yaml, training.tsv, metrics.tsv, the model
+     card and manifest.json.
+
+A run that was stopped goes on from its last checkpoint when started again with the same arguments.
+"""
+
+import sys
+
+from dnalm import cli, device
+
+
+def parse_arguments(argv):
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--name", default="language model", help="name of the model, for its card")
+    parser.add_argument("--genome", required=True, help="masked genome (FASTA with index)")
+    parser.add_argument(
+        "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
+    )
+    parser.add_argument("--config", required=True, help="recipe (YAML)")
+    parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
+    parser.add_argument("--output-dir", required=True, help="folder to write")
+    cli.add_device_argument(parser)
+    return parser.parse_args(argv)
+
+
+@cli.command
+def main(argv=None) -> None:
+    arguments = parse_arguments(argv)
+    device.select_device(arguments.device)  # before anything else touches JAX
+    from dnalm import genome
+    from dnalm.training import data, finish, loop, mlm, recipe
+
+    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe)
+    regions = [data.parse_region(text) for text in arguments.held_out]
+    unseen = regions + ([data.parse_region(settings.validation)] if settings.validation else [])
+    with genome.Genome(arguments.genome) as opened:
+        examples = data.TrainingGenome(opened, unseen, settings.window_bp)
+    config = recipe.model_config(settings, lm_head=True)
+    params = mlm.start_params(config, settings)
+
+    inputs = {"genome": arguments.genome}
+    key = recipe.run_key(settings, "pretrain", inputs, arguments.held_out)
+    batches = mlm.make_batches(examples, settings)
+    trained = loop.train(params, mlm.make_loss(config, settings), batches, settings, arguments.work_dir, key)
+
+    def score(stored, region):
+        return mlm.score_region(config, stored, examples, region, settings)
+
+    run = finish.Finished(arguments.name, "pretrain", settings, config, trained, examples)
+    finish.finish(run, arguments.output_dir, inputs, arguments.held_out, score)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Trains a segmentation model: encoder and U-Net head on per-base labels of an annotation.
+
+In:  a masked genome, an annotation table, a YAML recipe; held-out regions, which no window touches.
+Out: a folder with params.safetensors, config.json, training.yaml, training.tsv, metrics.tsv, the model
+     card and manifest.json.
+
+A run that was stopped goes on from its last checkpoint when started again with the same arguments.
+"""
+
+import sys
+
+from dnalm import cli, device
+
+
+def parse_arguments(argv):
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--name", default="segmentation model", help="name of the model, for its card")
+    parser.add_argument("--genome", required=True, help="masked genome (FASTA with index)")
+    parser.add_argument("--annotation", required=True, help="annotation.parquet of read_annotation.py")
+    parser.add_argument(
+        "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
+    )
+    parser.add_argument("--config", required=True, help="recipe (YAML)")
+    parser.add_argument("--initial", help="checkpoint whose encoder is the start (default: random weights)")
+    parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
+    parser.add_argument("--output-dir", required=True, help="folder to write")
+    cli.add_device_argument(parser)
+    return parser.parse_args(argv)
+
+
+@cli.command
+def main(argv=None) -> None:
+    arguments = parse_arguments(argv)
+    device.select_device(arguments.device)  # before anything else touches JAX
+    from dnalm import annotation, checkpoints, genome
+    from dnalm.training import data, finish, loop, recipe, segmentation
+
+    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe)
+    table = annotation.load_annotation(arguments.annotation)
+    regions = [data.parse_region(text) for text in arguments.held_out]
+    unseen = regions + ([data.parse_region(settings.validation)] if settings.validation else [])
+    with genome.Genome(arguments.genome) as opened:
+        examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
+    config = recipe.model_config(settings, settings.features, "own_strand")
+    encoder = checkpoints.load_checkpoint(arguments.initial).params if arguments.initial else None
+    params = segmentation.start_params(config, settings, examples.frequencies(), encoder)
+
+    inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
+    key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
+    loss, batches = segmentation.make_loss(config, settings), segmentation.make_batches(examples, settings)
+    trained = loop.train(params, loss, batches, settings, arguments.work_dir, key)
+
+    def score(stored, region):
+        return segmentation.score_region(config, stored, examples, table, region, settings.window_bp)
+
+    run = finish.Finished(arguments.name, "train_segmentation", settings, config, trained, examples)
+    finish.finish(
+        run, arguments.output_dir, inputs, arguments.held_out, score, [segmentation.verified_note(table)]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
