@@ -59,8 +59,7 @@ def test_missing_scores_are_left_out():
     assert metrics.average_precision(np.append(LABELS, True), scores) == metrics.average_precision(
         LABELS, SCORES
     )
-    levels = np.append(np.rint(SCORES * 100).astype(np.uint16), np.uint16(metrics.MISSING_LEVEL))
-    assert metrics.count_levels(np.append(LABELS, True), levels, 0.01).count == 4
+    assert metrics.count_scores(np.append(LABELS, True), scores).count == 4
 
 
 @pytest.mark.parametrize("labels", [np.zeros(4, bool), np.ones(4, bool), np.zeros(0, bool)])

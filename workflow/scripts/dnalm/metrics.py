@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num, UInt16
 
-MISSING_LEVEL = np.iinfo(np.uint16).max  # the level of a base without prediction
+LEVELS = np.iinfo(np.uint16).max + 1
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def count_scores(labels: Bool[np.ndarray, " B"], scores: Float[np.ndarray, " B"]
 def count_levels(
     labels: Bool[np.ndarray, " B"], levels: UInt16[np.ndarray, " B"], resolution: float
 ) -> ScoreCounts:
-    """Counts labels per score = level x resolution; positions at `MISSING_LEVEL` are left out."""
-    positives = np.bincount(levels[labels], minlength=MISSING_LEVEL + 1)[:MISSING_LEVEL]
-    totals = np.bincount(levels, minlength=MISSING_LEVEL + 1)[:MISSING_LEVEL]
+    """Counts labels per score = level x resolution."""
+    positives = np.bincount(levels[labels], minlength=LEVELS)
+    totals = np.bincount(levels, minlength=LEVELS)
     seen = np.flatnonzero(totals)
     return ScoreCounts(seen * float(resolution), positives[seen], (totals - positives)[seen])
 

@@ -18,8 +18,8 @@ from jaxtyping import Float, UInt16
 
 from dnalm.errors import UserError
 from dnalm.files import atomic_path, require_file
-from dnalm.metrics import MISSING_LEVEL
 
+MISSING_LEVEL = int(np.iinfo(np.uint16).max)
 RESOLUTION = 0.001  # default step between two probabilities of a track
 BIGWIG_MAGIC = 0x888FFC26  # first and last four bytes of a whole file
 RUN_BYTES = 12  # of one run in a bigWig before compression

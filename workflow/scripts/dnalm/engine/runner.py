@@ -16,11 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int32
 
-from dnalm.devices import is_out_of_memory, memory_fault
+from dnalm.engine.memory import is_out_of_memory, memory_fault
 from dnalm.errors import UserError
-from dnalm.h5ad import read_embeddings
-
-__all__ = ["Batch", "Runner", "bucket_length", "check_finite", "plan_batches", "read_embeddings"]
 
 STEPS_PER_OCTAVE = 4  # bucket lengths between a length and its double
 SMALLEST_STEP = 4  # DNA tokens: what the segmentation head needs

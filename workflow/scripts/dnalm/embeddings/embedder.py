@@ -1,0 +1,222 @@
+"""Embeddings of windows: a language model's layers, pooled over tokens on the device, shard by shard."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int32
+
+from dnalm.embeddings.sources import Source
+from dnalm.engine.memory import batch_rows
+from dnalm.engine.runner import Runner, check_finite
+from dnalm.engine.shards import Shards
+from dnalm.errors import UserError
+from dnalm.models import ModelConfig
+from dnalm.tokens import KmerTokenizer
+
+SHARD_TOKENS = 1 << 18  # a few seconds on two cores for the demo's model; an hour's work has ~1,000 shards
+PUBLISHED_MEAN = "mean_published"
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+log = logging.getLogger("dnalm")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is taken from the model.
+
+    Args:
+        layers: numbered from 1, ascending.
+        pooling: mean, mean_published or cls (see `models.pool`), or none for every token.
+        reverse_complement: average with the embedding of the other strand.
+        dtype: float16 or float32, of the output.
+    """
+
+    layers: tuple[int, ...]
+    pooling: str = "mean"
+    reverse_complement: bool = False
+    dtype: str = "float32"
+
+
+def parse_layers(text: str, num_layers: int) -> tuple[int, ...]:
+    """Returns layer numbers from "last", "middle" (half of all, rounded up), "all", or "6,12".
+
+    Raises:
+        UserError: no such layer.
+    """
+    named = {"last": [num_layers], "middle": [-(-num_layers // 2)], "all": [*range(1, num_layers + 1)]}
+    layers: set[int] = set()
+    for word in text.split(","):
+        word = word.strip()
+        if word not in named and not (word.isdecimal() and 1 <= int(word) <= num_layers):
+            raise UserError(
+                "--layers",
+                f"found {word!r} (expected 1 to {num_layers}, middle, last or all)",
+                "Name layers of this model, separated by commas.",
+            )
+        layers.update(named[word] if word in named else [int(word)])
+    return tuple(sorted(layers))
+
+
+def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], config: ModelConfig) -> None:
+    """Refuses windows with more tokens than the model was trained for.
+
+    Raises:
+        UserError: naming the longest.
+    """
+    longest = int(np.argmax(counts))
+    if counts[longest] > config.max_tokens:
+        raise UserError(
+            names[longest],
+            f"has {counts[longest]} tokens, the model takes at most {config.max_tokens} "
+            f"({int((counts > config.max_tokens).sum())} windows are too long)",
+            f"Use windows of at most {(config.max_tokens - 1) * config.kmers.k} bp with few N.",
+        )
+
+
+def shard_rows(counts: Int32[np.ndarray, " N"]) -> list[tuple[int, int]]:
+    """Cuts rows into consecutive shards of about SHARD_TOKENS tokens."""
+    number = np.cumsum(counts, dtype=np.int64) // SHARD_TOKENS
+    borders = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(counts)]
+    return [(first, last) for first, last in pairwise(borders) if first < last]
+
+
+def pooled_function(config: ModelConfig, settings: Settings) -> Callable[[Any, Any], Any]:
+    """Returns (params, tokens) -> float32 (B, layers, D); with pooling none (B, layers, L, D)."""
+    import jax.numpy as jnp
+
+    from dnalm.models import forward
+
+    pooling = None if settings.pooling == "none" else settings.pooling
+    apply = forward(config, layers=settings.layers, pooling=pooling)
+
+    def function(params: Any, tokens: Any) -> Any:
+        outputs = apply(params, tokens)
+        return jnp.stack([outputs[f"embeddings_{layer}"] for layer in settings.layers], axis=1)
+
+    return function
+
+
+class Embedder:
+    """One model, one set of rows, one set of settings."""
+
+    def __init__(
+        self,
+        source: Source,
+        counts: Int32[np.ndarray, " N"],
+        params: Any,
+        config: ModelConfig,
+        settings: Settings,
+        devices: Sequence[Any],
+        batch_size: int | None = None,
+    ) -> None:
+        self._source, self._config, self._settings = source, config, settings
+        self.shards = shard_rows(counts)
+        values, times = np.unique(counts, return_counts=True)
+        nominal = int(values[np.argmax(times)])
+        rows = batch_size or batch_rows(
+            config, nominal, devices, max(last - first for first, last in self.shards)
+        )
+        self.batch_size, self.missing = rows, 0
+        self.key = {
+            "counts": hashlib.sha256(counts.tobytes()).hexdigest(),
+            "shard_tokens": SHARD_TOKENS,
+            "batch": rows,
+            "platform": devices[0].platform,
+            **asdict(settings),
+        }
+        self._runner = Runner(
+            pooled_function(config, settings),
+            params,
+            devices,
+            rows,
+            nominal,
+            config.max_tokens,
+            config.kmers.pad_id,
+        )
+
+    def run(self, shards: Shards, progress: Progress) -> Iterator[dict[int, Float[np.ndarray, "B D"]]]:
+        """Yields the embeddings of consecutive rows, layer -> (B, D), from `shards` where they are kept.
+
+        Raises:
+            UserError: the model gives NaN or infinity for a window that has known bases.
+        """
+        for arrays in self._shards(shards, self._shard, progress):
+            self.missing += int(np.isnan(arrays["values"][:, 0, 0]).sum())
+            yield {layer: arrays["values"][:, place] for place, layer in enumerate(self._settings.layers)}
+
+    def run_tokens(
+        self, shards: Shards, progress: Progress
+    ) -> Iterator[tuple[dict[int, Float[np.ndarray, "T D"]], Int32[np.ndarray, "T 2"]]]:
+        """Yields every token's embedding and span in its window, for consecutive rows."""
+        for arrays in self._shards(shards, self._token_shard, progress):
+            values = arrays["values"]
+            yield {layer: values[place] for place, layer in enumerate(self._settings.layers)}, arrays["spans"]
+
+    def _shards(
+        self, shards: Shards, compute: Callable[[int, int], dict[str, np.ndarray]], progress: Progress
+    ) -> Iterator[dict[str, np.ndarray]]:
+        if kept := shards.finished():
+            log.info("going on with %d of %d shards", min(kept, len(self.shards)), len(self.shards))
+        for number, (first, last) in enumerate(progress(self.shards, "shards", len(self.shards))):
+            yield shards.get(number, f"rows {first}-{last}", partial(compute, first, last))
+
+    def _shard(self, first: int, last: int) -> dict[str, np.ndarray]:
+        values, known = self._strand(first, last, minus=False)
+        if self._settings.reverse_complement:
+            values = (values + self._strand(first, last, minus=True)[0]) / 2
+        with np.errstate(over="ignore"):
+            values = values.astype(self._settings.dtype)
+        names = self._source.obs.index[first:last][known]
+        check_finite(values[known], [str(name) for name in names])
+        return {"values": values}
+
+    def _strand(
+        self, first: int, last: int, minus: bool
+    ) -> tuple[Float[np.ndarray, "B K D"], Bool[np.ndarray, " B"]]:
+        """Returns one strand's embeddings, and which rows have tokens to average."""
+        tokenizer = self._config.kmers
+        rows = self._source.encode(first, last, tokenizer, minus)
+        values = np.empty((len(rows), len(self._settings.layers), self._config.embed_dim), np.float32)
+        for places, results in self._runner.run(rows):
+            values[places] = results
+        ignored = ignored_tokens(tokenizer, self._settings.pooling)
+        return values, np.array([not np.isin(row, ignored).all() for row in rows], bool)
+
+    def _token_shard(self, first: int, last: int) -> dict[str, np.ndarray]:
+        tokenizer = self._config.kmers
+        rows = self._source.encode(first, last, tokenizer)
+        found: list[Any] = [None] * len(rows)
+        for places, results in self._runner.run(rows):
+            for place, result in zip(places, results, strict=True):
+                found[place] = result[:, : len(rows[place])].astype(self._settings.dtype)
+        for place, result in enumerate(found):
+            check_finite(result[None], [str(self._source.obs.index[first + place])])
+        spans = np.concatenate([tokenizer.spans(row) for row in rows])
+        return {"values": np.concatenate(found, axis=1), "spans": spans}
+
+
+def ignored_tokens(tokenizer: KmerTokenizer, pooling: str) -> list[int]:
+    """Returns the ids that pooling leaves out; a window with no other token has no embedding (NaN)."""
+    if pooling not in ("mean", PUBLISHED_MEAN):
+        return []
+    return [*tokenizer.special_ids, *([tokenizer.letters["N"]] if pooling == "mean" else [])]
+
+
+def about(config: ModelConfig, settings: Settings, weights: str, random_seed: int | None) -> dict[str, Any]:
+    """Returns what defines the embeddings, for uns["dnalm"] and the manifest."""
+    model = {name: value for name, value in json.loads(config.to_json()).items() if value not in (None, [])}
+    return {
+        "weights_sha256": weights,
+        "weights": "checkpoint" if random_seed is None else f"random, seed {random_seed}",
+        "model": model,
+        **asdict(settings),
+        "layers": list(settings.layers),
+    }

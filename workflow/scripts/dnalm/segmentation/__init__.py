@@ -1,0 +1,1 @@
+"""Genomic elements per base: predicting, stitching and writing tracks, and scoring them."""
