@@ -57,7 +57,7 @@ def task_title(task: str) -> tuple[str, str]:
     return name[:1].upper() + name[1:], species[:1].upper() + species[1:]
 
 
-def _draw_bar(axes: Axes, row: pd.Series | None, y: float, colour: str, low: float) -> bool:
+def _draw_bar(axes: Axes, row: pd.Series | None, y: int, colour: str, low: float) -> bool:
     """Draws one bar with its whisker and value; returns whether there is none to draw."""
     if row is None or not np.isfinite(row["mean"]):
         axes.text(0.01, y, "no value", fontsize=style.SMALL_PT, color=palette.MUTED, va="center")

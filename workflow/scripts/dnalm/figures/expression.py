@@ -71,7 +71,7 @@ def _cell(metrics: pd.DataFrame, pair: tuple[str, str], subset: str, folds: str)
 
 
 def _draw_cell(
-    axes: Axes, metrics: pd.DataFrame, pair: tuple[str, str], subset: str, y: float, colour: str
+    axes: Axes, metrics: pd.DataFrame, pair: tuple[str, str], subset: str, y: int, colour: str
 ) -> bool:
     """Draws one set of features' R2; returns whether a value is missing or could not be drawn."""
     grouped, random = (_cell(metrics, pair, subset, folds) for folds in ("grouped", "random"))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+Length = float | int  # mm or points, as the argument's name says
+
 COLUMN_MM, PAGE_MM = 85.0, 180.0  # one and two columns of a journal page
 MM_PER_INCH, POINTS_PER_MM = 25.4, 72 / 25.4
 PNG_DOTS_PER_INCH = 400
@@ -80,7 +82,7 @@ def applied() -> Iterator[None]:
         yield
 
 
-def new_figure(width_mm: float, height_mm: float) -> Figure:
+def new_figure(width_mm: Length, height_mm: Length) -> Figure:
     """Returns an empty figure of a given size that needs no display."""
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
     FigureCanvasAgg(figure)
@@ -93,32 +95,32 @@ def size_mm(figure: Figure) -> tuple[float, float]:
     return float(width) * MM_PER_INCH, float(height) * MM_PER_INCH
 
 
-def add_axes(figure: Figure, left_mm: float, top_mm: float, width_mm: float, height_mm: float) -> Axes:
+def add_axes(figure: Figure, left_mm: Length, top_mm: Length, width_mm: Length, height_mm: Length) -> Axes:
     """Adds axes at a place in mm, measured from the figure's top left corner."""
     across, down = size_mm(figure)
     bottom = down - top_mm - height_mm
     return figure.add_axes((left_mm / across, bottom / down, width_mm / across, height_mm / down))
 
 
-def write_at(figure: Figure, left_mm: float, top_mm: float, text: str, **style: object) -> None:
+def write_at(figure: Figure, left_mm: Length, top_mm: Length, text: str, **style: object) -> None:
     """Writes text; its top left corner (by default) is at a place in mm from the figure's top left."""
     across, down = size_mm(figure)
     place = {"ha": "left", "va": "top", **style}
     figure.text(left_mm / across, 1 - top_mm / down, text, **place)  # type: ignore[arg-type]
 
 
-def panel_letter(figure: Figure, left_mm: float, top_mm: float, letter: str) -> None:
+def panel_letter(figure: Figure, left_mm: Length, top_mm: Length, letter: str) -> None:
     """Writes a bold panel letter, its top left corner at a place in mm."""
     write_at(figure, left_mm, top_mm, letter, fontweight="bold", fontsize=LETTER_PT)
 
 
-def wrap(text: str, width_mm: float, size_pt: float = SMALL_PT) -> list[str]:
+def wrap(text: str, width_mm: Length, size_pt: Length = SMALL_PT) -> list[str]:
     """Breaks running text into lines that fit a width."""
     letters = int(width_mm * POINTS_PER_MM / (size_pt * LETTER_WIDTH_EM))
     return textwrap.wrap(text, letters)
 
 
-def note_height_mm(text: str, width_mm: float) -> float:
+def note_height_mm(text: str, width_mm: Length) -> float:
     """Returns the height that `add_note` needs for a text, with the space above it."""
     return 3.0 + 2.6 * len(wrap(text, width_mm - 4))
 
@@ -137,7 +139,7 @@ def add_note(figure: Figure, text: str) -> None:
 
 
 def text_width_mm(
-    text: str, size_pt: float = SMALL_PT, weight: str = "normal", style: str = "normal"
+    text: str, size_pt: Length = SMALL_PT, weight: str = "normal", style: str = "normal"
 ) -> float:
     """Returns how wide a text will be, from the font itself."""
     from matplotlib.textpath import TextPath

@@ -31,7 +31,7 @@ EXON_BAND = "#ECECEC"
 LABEL_GAP_MM = 5.5  # between row labels and the axis, where the tick labels stand
 
 
-def _draw_gaps(axes: Axes, track: pd.DataFrame, low: float, high: float) -> None:
+def _draw_gaps(axes: Axes, track: pd.DataFrame, low: int, high: int) -> None:
     missing = track[track["probability"].isna()]
     spans = missing.groupby((missing["bin_start"] != missing["bin_end"].shift()).cumsum())
     for _, span in spans:

@@ -1,0 +1,103 @@
+"""The style: size, fonts, files that are the same each time."""
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from figure_tables import task_summary
+from report_results import make_figure
+
+from dnalm.figures import benchmark, style
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def stem(tmp_path):
+    return make_figure(tmp_path / "run.1", "Two points")
+
+
+def test_three_files_even_where_the_stem_holds_a_dot(stem):
+    assert sorted(path.name for path in stem.parent.iterdir()) == ["run.1.png", "run.1.svg", "run.1.tsv"]
+    assert stem.with_name("run.1.tsv").read_text() == "x\n0\n1\n"
+
+
+def test_size_on_paper(stem):
+    root = ElementTree.parse(stem.with_name("run.1.svg")).getroot()  # noqa: S314 (our own file)
+    assert float(root.get("width").removesuffix("pt")) == pytest.approx(85 / 25.4 * 72, abs=0.01)
+    header = stem.with_name("run.1.png").read_bytes()[16:24]
+    assert int.from_bytes(header[:4], "big") == pytest.approx(85 / 25.4 * style.PNG_DOTS_PER_INCH, abs=1)
+
+
+def test_text_stays_text_and_its_fonts_travel_along(stem):
+    text = stem.with_name("run.1.svg").read_text()
+    assert text.count("@font-face") == 1 and "font-family: Arimo, Arial" in text
+    assert "Model: demo_nt, n = 2 points." in text and "<dc:title>Two points</dc:title>" in text
+    assert 'href="http' not in text and "url(http" not in text
+
+
+def test_files_hold_no_date_and_no_version(stem):
+    svg, png = (stem.with_name(f"run.1.{ending}").read_bytes() for ending in ("svg", "png"))
+    assert b"<dc:date>" not in svg and b"Matplotlib v" not in svg and b"matplotlib.org" not in svg.lower()
+    assert b"Matplotlib" not in png and b"tIME" not in png
+
+
+PROGRAM = """
+import sys
+sys.path[:0] = {paths!r}
+from figure_tables import task_summary
+from dnalm.figures import benchmark, style
+style.save(benchmark.plot_tasks(task_summary(), "Probes."), sys.argv[1], task_summary(), "Tasks")
+"""
+
+
+def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
+    root = Path(__file__).parents[2]
+    paths = [str(root / "tests"), str(root / "workflow" / "scripts")]
+    command = [sys.executable, "-c", PROGRAM.format(paths=paths), str(tmp_path / "a")]
+    subprocess.run(command, check=True, env={"PYTHONHASHSEED": "7", "HOME": str(tmp_path), "PATH": ""})
+    style.save(benchmark.plot_tasks(task_summary(), "Probes."), tmp_path / "b", task_summary(), "Tasks")
+    for ending in (".svg", ".png", ".tsv"):
+        assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes(), ending
+
+
+def test_a_users_matplotlibrc_changes_nothing(monkeypatch):
+    import matplotlib
+
+    with style.applied():
+        expected = dict(matplotlib.rcParams)
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 40.0)
+    monkeypatch.setitem(matplotlib.rcParams, "axes.grid", True)
+    with style.applied():
+        assert dict(matplotlib.rcParams) == expected
+    assert matplotlib.rcParams["font.size"] == 40.0
+
+
+def test_without_the_font_files_a_figure_is_drawn_all_the_same(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(style, "FONT_FOLDER", tmp_path / "none")
+    style.font_family.cache_clear()
+    try:
+        with caplog.at_level("WARNING"):
+            make_figure(tmp_path / "plain")
+        assert "figures use DejaVu Sans" in caplog.text
+        assert "DejaVu Sans" in (tmp_path / "plain.svg").read_text()
+    finally:
+        style.font_family.cache_clear()
+
+
+def test_missing_values_are_written_as_na(tmp_path):
+    with style.applied():
+        figure = style.new_figure(85, 20)
+    style.save(figure, tmp_path / "x", pd.DataFrame({"score": [float("nan"), 1 / 3]}), "x")
+    assert (tmp_path / "x.tsv").read_text() == "score\nNA\n0.333333\n"
+
+
+def test_wrapped_text_fits_its_width():
+    text = (
+        "Genes chosen without looking at predictions: verified CDS, at least two introns, well inside. " * 3
+    )
+    for width_mm in (60.0, 81.0, 176.0):
+        assert all(style.text_width_mm(line) <= width_mm for line in style.wrap(text, width_mm))

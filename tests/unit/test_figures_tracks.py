@@ -1,0 +1,144 @@
+"""The track figure: which genes, what is drawn of them, and that it can be read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_checks import assert_readable
+from toy_genes import CONTIG, GENES, LENGTH_BP, toy_annotation, toy_tracks
+
+from dnalm.errors import UserError
+from dnalm.figures import gene_models, genes, palette, track_data, tracks
+
+REGION = (CONTIG, 0, LENGTH_BP)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return toy_tracks(tmp_path_factory.mktemp("tracks"))
+
+
+@pytest.fixture(scope="module")
+def panels(folder):
+    chosen = genes.choose_genes(toy_annotation(), REGION)
+    return [track_data.make_panel(folder, toy_annotation(), gene, {CONTIG: LENGTH_BP}) for gene in chosen]
+
+
+def test_genes_are_chosen_by_the_stated_rule():
+    # Eligible: plus2 and far2 (2 introns, plus), minus3 (3 introns); unverified and single are not.
+    # plus2's middle lies 18.7 kb from the centre, far2's 21.3 kb.
+    chosen = genes.choose_genes(toy_annotation(), REGION)
+    assert [(gene.gene_id, gene.strand, gene.introns) for gene in chosen] == [
+        ("plus2", "+", 2),
+        ("minus3", "-", 3),
+    ]
+    assert (chosen[0].start, chosen[0].end) == (20_000, 22_600)
+
+
+def test_chosen_genes_lie_well_inside_the_region():
+    # far2 ends 400 bp before this region does: too near; the two plus-strand panels fall to plus2 and minus3.
+    chosen = genes.choose_genes(toy_annotation(), (CONTIG, 0, 63_000))
+    assert [gene.gene_id for gene in chosen] == ["plus2", "minus3"]
+    with pytest.raises(UserError, match=r"c1:0-30000: found 1 genes to draw, expected 2"):
+        genes.choose_genes(toy_annotation(), (CONTIG, 0, 30_000))
+
+
+def test_genes_by_id_and_name():
+    table = toy_annotation()
+    table.loc[table["gene_id"] == "far2", "gene_name"] = "tango"
+    assert [gene.gene_id for gene in genes.find_genes(table, ["tango", "single"])] == ["far2", "single"]
+    assert genes.find_genes(table, ["single"])[0].introns == 0
+    with pytest.raises(UserError, match="gene 'nope' is not in the annotation"):
+        genes.find_genes(table, ["nope"])
+
+
+@pytest.mark.parametrize("text", ["c1", "c1:5", "c1:9-5", "c1:a-b", "c1:0-80001", "c2:0-5"])
+def test_a_region_must_lie_on_the_tracks(text):
+    with pytest.raises(UserError, match="region"):
+        genes.first_region([text], {CONTIG: LENGTH_BP})
+
+
+def test_without_a_region_the_longest_contig_is_meant():
+    assert genes.first_region([], {"short": 5, CONTIG: LENGTH_BP}) == REGION
+    assert genes.first_region(["c1:1,000-2,000"], {CONTIG: LENGTH_BP}) == (CONTIG, 1000, 2000)
+
+
+@pytest.mark.parametrize(
+    ("values", "size_bp", "summary", "expected"),
+    [
+        ([0.0, 1.0, 0.5, 0.5], 2, np.nanmean, [0.5, 0.5]),
+        ([0.0, 1.0, 0.2], 2, np.nanmax, [1.0, 0.2]),
+        ([np.nan, 1.0, np.nan, np.nan], 2, np.nanmean, [1.0, np.nan]),
+        ([0.1, 0.2], 1, np.nanmax, [0.1, 0.2]),
+    ],
+)
+def test_bins(values, size_bp, summary, expected):
+    np.testing.assert_allclose(track_data.bin_values(np.array(values), size_bp, summary), expected)
+
+
+def test_parts_of_gene_models():
+    parts = gene_models.model_parts(toy_annotation(), (CONTIG, 19_000, 31_500))
+    drawn = {(row.gene_id, row.part, row.start, row.end) for row in parts.itertuples()}
+    assert ("plus2", "gene", 20_000, 22_600) in drawn and ("plus2", "cds", 20_100, 20_400) in drawn
+    assert ("unverified", "cds_unverified", 30_100, 30_400) in drawn
+    assert {gene for gene, *_ in drawn} == {"plus2", "unverified"}
+
+
+def test_transcripts_are_merged():
+    rows = pd.DataFrame({"start": [10, 0, 30], "end": [20, 12, 40]})
+    assert gene_models._merged(rows) == [(0, 20), (30, 40)]
+
+
+def test_genes_that_touch_go_to_different_rows():
+    spans = {"a": (0, 100), "b": (50, 150), "c": (120, 200), "d": (400, 500)}
+    models = pd.DataFrame(
+        [(name, name, "+", "gene", *span) for name, span in spans.items()],
+        columns=list(gene_models.MODEL_COLUMNS),
+    )
+    places = gene_models.pack_rows(models, (CONTIG, 0, 500), lambda name: 15.0)
+    assert {name: row for name, (row, _) in places.items()} == {"a": 0, "b": 1, "c": 0, "d": 0}
+    wide = gene_models.pack_rows(models, (CONTIG, 0, 500), lambda name: 130.0)
+    assert wide["c"][0] == 2, "a's label reaches beyond c's start"
+    assert wide["d"][1] == 370.0, "a label stays inside the axes"
+
+
+def test_the_table_holds_what_is_drawn(panels):
+    table = track_data.track_table(panels)
+    assert list(table.columns[:6]) == ["gene_id", "contig", "bin_start", "bin_end", "exon+", "exon-"]
+    plus = table[table["gene_id"] == "plus2"]
+    inside = plus[(plus["bin_start"] >= 20_000) & (plus["bin_end"] <= 20_400)]
+    np.testing.assert_allclose(inside["exon+"], 0.9)
+    np.testing.assert_allclose(inside["exon-"], 0.05)
+    donors = plus.loc[plus["splice_donor+"] > 0.5, ["bin_start", "bin_end"]]
+    assert all(
+        any(row.bin_start <= end < row.bin_end for _, end in GENES["plus2"][1]) for row in donors.itertuples()
+    )
+    assert len(donors) == 2
+
+
+def test_strands_are_mirrored_and_gaps_are_marked(panels):
+    figure = tracks.plot_tracks(panels, "Model: toy.")
+    texts = assert_readable(figure)
+    assert f"plus2, c1:20,001{palette.DASH}22,600, plus strand, 2 introns" in texts
+    assert texts.count("Exon") == 2 and texts.count(palette.MINUS) == 8 and texts.count("Probability") == 2
+    note = figure.get_label()
+    assert "Hatched: no prediction." in note and "minus strand mirrored below" in note and "Bins of" in note
+    exon_axes = figure.axes[0]
+    assert exon_axes.get_ylim()[0] < -1
+    hatched = [patch for patch in exon_axes.patches if patch.get_hatch()]
+    assert hatched and min(patch.get_x() for patch in hatched) >= 22_600
+
+
+@pytest.mark.parametrize("width_mm", [85.0, 180.0])
+def test_both_widths_can_be_read(panels, width_mm):
+    assert_readable(tracks.plot_tracks(panels, "Model: toy. " + genes.RULE, width_mm))
+
+
+def test_a_model_of_both_strands_is_drawn_above_the_line(tmp_path):
+    folder = toy_tracks(tmp_path / "both", strands=())
+    gene = genes.find_genes(toy_annotation(), ["minus3"])[0]
+    figure = tracks.plot_tracks(
+        [track_data.make_panel(folder, toy_annotation(), gene, {CONTIG: LENGTH_BP})], "Toy."
+    )
+    assert figure.axes[0].get_ylim()[0] == 0
+    assert palette.MINUS not in assert_readable(figure)
+    assert "mirrored" not in figure.get_label()
