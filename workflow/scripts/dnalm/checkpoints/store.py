@@ -40,7 +40,8 @@ def write_checkpoint(
     tensors = {}
     for module, leaves in sorted(params.items()):
         for name, leaf in sorted(leaves.items()):
-            array = np.asarray(leaf).astype(dtype)
+            with np.errstate(over="ignore"):  # told below, by name
+                array = np.asarray(leaf).astype(dtype)
             if not np.isfinite(array).all():
                 raise UserError(f"{module}/{name}", f"not finite as {dtype}", "Check the weights.")
             tensors[f"{module}/{name}"] = np.ascontiguousarray(array)

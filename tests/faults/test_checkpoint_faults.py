@@ -1,0 +1,414 @@
+"""Broken and hostile checkpoints and inputs: one clear line, exit status 2, nothing run, nothing written."""
+
+import json
+import os
+import pickle
+import re
+import zipfile
+
+import convert_checkpoint
+import joblib
+import numpy as np
+import pytest
+from checkpoint_makers import (
+    CONFIG,
+    HYPERPARAMS,
+    QUERY,
+    TORCH_CONFIG,
+    jax_folder,
+    torch_folder,
+    torch_names,
+    write_torch_zip,
+)
+from safetensors.numpy import save_file
+from step_faults import assert_refused
+
+from dnalm import models
+from dnalm.checkpoints import pins, write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def params():
+    return models.init_params(CONFIG, 0)
+
+
+def refuse(folder, pattern, tmp_path, capsys):
+    """Converts a folder and checks that it is refused in one line with nothing written."""
+    capsys.readouterr()
+    target = tmp_path / "converted"
+    assert convert_checkpoint.main(["--checkpoint", str(folder), "--output-dir", str(target)]) == 2
+    errors = capsys.readouterr().err
+    line = errors.rstrip("\n").splitlines()[-1]
+    assert re.search(pattern, line), line
+    assert "Traceback" not in errors and not target.exists()
+
+
+# --- hostile pickles ------------------------------------------------------------------------------
+
+
+class Evil:
+    """Runs a command when it is unpickled by anything but our reader."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+def raw(marker, protocol):
+    return pickle.dumps({"m": {"w": Evil(marker)}}, protocol)
+
+
+def by_joblib(tmp_path, tree):
+    joblib.dump(tree, tmp_path / "made.joblib")
+    return (tmp_path / "made.joblib").read_bytes()
+
+
+def command(marker):
+    return f"touch {marker}".encode()
+
+
+HOSTILE = {
+    "reduce": (lambda path, marker: raw(marker, 2), r"refused: it asks for (posix|nt)\.system"),
+    "stack_global": (lambda path, marker: raw(marker, 4), r"refused: it asks for (posix|nt)\.system"),
+    "top_level": (
+        lambda path, marker: pickle.dumps(Evil(marker), 5),
+        r"refused: it asks for (posix|nt)\.system",
+    ),
+    "object_array": (
+        lambda path, marker: by_joblib(path, {"m": {"w": np.array([Evil(marker)], dtype=object)}}),
+        r"refused: it asks for an array of object",
+    ),
+    "nested_pickle": (
+        lambda path, marker: pickle.dumps({"m": {"w": Loads(pickle.dumps(Evil(marker)))}}),
+        r"refused: it asks for _pickle\.loads",
+    ),
+    "eval": (
+        lambda path, marker: b"\x80\x02cbuiltins\neval\n(S'1'\ntR.",
+        r"refused: it asks for builtins\.eval",
+    ),
+    "instance": (
+        lambda path, marker: b"\x80\x02(S'" + command(marker) + b"'\nios\nsystem\n.",
+        r"refused: it asks for an outdated or unknown instruction",
+    ),
+    "attribute_of_numpy": (
+        lambda path, marker: b"\x80\x04\x8c\x05numpy\x8c\x0ef2py.os.system\x93(S'x'\ntR.",
+        r"refused: it asks for numpy\.f2py",
+    ),
+    "extension": (lambda path, marker: b"\x80\x02\x82\x01.", r"refused: it asks for extension 1"),
+    "state_for_a_stand_in_class": (
+        lambda path, marker: b"\x80\x02cnumpy\ndtype\n}S'numpy'\nS'x'\nsb.",
+        r"refused: it asks for a state for type",
+    ),
+    "call_of_data": (lambda path, marker: b"\x80\x02S'x'\n)R.", r"refused: it asks for a call of str"),
+    "persistent_id": (lambda path, marker: b"\x80\x02Px\n.", r"refused|damaged"),
+    "jax_arrays": (
+        lambda path, marker: b"\x80\x02cjax._src.array\n_reconstruct_array\n.",
+        r"refused: it asks for jax\._src\.array\._reconstruct_array, expected plain arrays",
+    ),
+}
+
+
+class Loads:
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce__(self):
+        return pickle.loads, (self.data,)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_pickle_is_refused_by_name_and_runs_nothing(name, tmp_path, capsys):
+    make, pattern = HOSTILE[name]
+    marker = tmp_path / "it_ran"
+    folder = tmp_path / "x" / "jax_model"
+    folder.mkdir(parents=True)
+    (folder / "hyperparams.json").write_text(json.dumps(HYPERPARAMS))
+    (folder / "pytree_ckpt.joblib").write_bytes(make(tmp_path, marker))
+    refuse(folder, pattern, tmp_path, capsys)
+    assert not marker.exists()
+
+
+def test_the_hostile_pickles_are_dangerous_elsewhere(tmp_path):
+    marker = tmp_path / "it_ran"
+    pickle.loads(raw(marker, 4))  # noqa: S301
+    assert marker.exists()
+
+
+def test_a_hostile_torch_file_is_refused(tmp_path, capsys):
+    folder = torch_folder(tmp_path / "x", kind="bin")
+    marker = tmp_path / "it_ran"
+    with zipfile.ZipFile(folder / "pytorch_model.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", raw(marker, 2))
+    refuse(folder, r"pytorch_model\.bin: refused: it asks for (posix|nt)\.system", tmp_path, capsys)
+    assert not marker.exists()
+
+
+# --- damaged files --------------------------------------------------------------------------------
+
+DAMAGED = {
+    "empty": (lambda data: b"", r"pytree_ckpt\.joblib: .*empty \(0 bytes\)"),
+    "html": (lambda data: b"<!DOCTYPE html><html>404", r"no joblib file: a web page \(HTML\)"),
+    "lfs": (
+        lambda data: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+        r"no joblib file: a git-lfs pointer",
+    ),
+    "gzip": (lambda data: b"\x1f\x8b\x08\x00" + data, r"no joblib file: a compressed file"),
+    "zlib": (lambda data: b"\x78\x9c" + data, r"no joblib file: a compressed file"),
+    "text": (lambda data: b"hello", r"no joblib file: unknown content"),
+    "cut_in_an_array": (lambda data: data[:-2000], r"truncated or damaged \(EOFError"),
+    "cut_in_the_pickle": (lambda data: data[:60], r"truncated or damaged"),
+    "one_byte": (lambda data: data[:1], r"truncated or damaged"),
+    "another_tree": (lambda data: pickle.dumps([1, 2], 4), r"holds a list, expected a dictionary of modules"),
+    "another_leaf": (lambda data: pickle.dumps({"m": {"w": 1}}, 4), r"module m holds other things"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_joblib_file(name, params, tmp_path, capsys):
+    damage, pattern = DAMAGED[name]
+    folder = jax_folder(tmp_path / "x", params)
+    path = folder / "jax_model" / "pytree_ckpt.joblib"
+    path.write_bytes(damage(path.read_bytes()))
+    refuse(folder, pattern, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pattern"),
+    [
+        # the shape (75, 8) becomes 75 x 2**40 numbers, or a negative one
+        (
+            b"KKK\x08\x86",
+            b"KK\x8a\x06\x00\x00\x00\x00\x00\x01\x86",
+            r"EOFError inside an array of shape \(75, 1099511627776\)",
+        ),
+        (b"KKK\x08\x86", b"KKJ\xff\xff\xff\xff\x86", r"ValueError shape \(75, -1\)"),
+    ],
+)
+def test_a_huge_declared_shape_allocates_nothing(old, new, pattern, params, tmp_path, capsys):
+    tree = {"esm_transformer/~/embed": params["esm_transformer/~/embed"]}
+    folder = jax_folder(tmp_path / "x", tree)
+    path = folder / "jax_model" / "pytree_ckpt.joblib"
+    # unframed, so that a change of length stays a valid pickle
+    data = re.sub(rb"\x95.{8}", b"", path.read_bytes(), flags=re.DOTALL)
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+    refuse(folder, pattern, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("damage", "pattern"),
+    [
+        (lambda data: data[:-100], r"model\.safetensors: no usable safetensors file: damaged or truncated"),
+        (lambda data: data[:5], r"no usable safetensors file"),
+        (lambda data: b"<html>", r"no usable safetensors file: a web page"),
+        (lambda data: b"\xff" * 8 + data[8:], r"no usable safetensors file"),
+        (lambda data: data[:8] + b"[" + data[9:], r"no usable safetensors file"),
+    ],
+    ids=["cut", "cut_header", "html", "huge_header", "no_json"],
+)
+def test_a_damaged_safetensors_file(damage, pattern, params, tmp_path, capsys):
+    folder = torch_folder(tmp_path / "x", params)
+    path = folder / "model.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    refuse(folder, pattern, tmp_path, capsys)
+
+
+@pytest.mark.parametrize("name", ["cut", "bit", "old_format", "compressed", "beyond"])
+def test_a_damaged_torch_file(name, params, tmp_path, capsys):
+    folder = torch_folder(tmp_path / "x", params, "bin")
+    path = folder / "pytorch_model.bin"
+    data = path.read_bytes()
+    if name == "cut":
+        path.write_bytes(data[: len(data) // 2])
+        pattern = r"no torch zip file: unknown content or truncated"
+    elif name == "bit":
+        at = data.index(params[QUERY]["w"].T.tobytes()) + 5
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        pattern = r"no torch zip file"  # the zip's own checksum
+    elif name == "old_format":
+        path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2))
+        pattern = r"no torch zip file"
+    elif name == "compressed":
+        write_torch_zip(path, torch_names(params), zipfile.ZIP_DEFLATED)
+        pattern = r"refused: a compressed member"
+    else:
+        write_torch_zip(path, {"x": np.zeros((1 << 10, 1 << 10), np.float32)[:1]}, kind="DoubleStorage")
+        pattern = r"truncated or damaged \(ValueError tensor of shape \(1, 1024\) reaches beyond"
+    refuse(folder, pattern, tmp_path, capsys)
+
+
+def test_a_flipped_bit_in_a_published_file_is_found_by_its_sha256(params, tmp_path, capsys, monkeypatch):
+    folder = jax_folder(tmp_path / "x", params)
+    path = folder / "jax_model" / "pytree_ckpt.joblib"
+    table = tmp_path / "checkpoints.tsv"
+    table.write_text(
+        "hub_repository\trevision\tfile\tbytes\tsha256\n"
+        f"a/b\tc\tjax_model/{path.name}\t{path.stat().st_size}\t{'0' * 64}\n"
+    )
+    monkeypatch.setattr(pins, "PINS", table)
+    refuse(
+        folder, r"differs from the published file \(found sha256 \w{12}, expected 0{12}\)", tmp_path, capsys
+    )
+
+
+# --- weights and settings that do not belong together ---------------------------------------------
+
+
+def changed(params, name):
+    leaf = params[QUERY]["w"]
+    return {
+        "missing": {k: v for k, v in params.items() if k != QUERY},
+        "extra": {**params, QUERY.replace("layer_0", "layer_1"): params[QUERY]},
+        "transposed": {**params, QUERY: {**params[QUERY], "w": leaf[:4]}},
+        "nan": {**params, QUERY: {**params[QUERY], "w": np.full_like(leaf, np.nan)}},
+    }[name]
+
+
+PARAMETERS = {
+    "missing": r"self_attention/query/b: parameter missing \(expected shape \(8,\)\)",
+    "extra": r"attention_layer_1/~/self_attention/query/b: unexpected parameter \(found shape \(8,\)\)",
+    "transposed": r"query/w: wrong shape \(found \(4, 8\), expected \(8, 8\)\)",
+    "nan": r"query/w: holds NaN or infinite values",
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_weights_that_do_not_fit(name, params, tmp_path, capsys):
+    folder = jax_folder(tmp_path / "x", changed(params, name))
+    refuse(folder, PARAMETERS[name], tmp_path, capsys)
+
+
+SETTINGS = {
+    "key": ({"num_layers": None}, r"hyperparams\.json: entry 'num_layers' missing"),
+    "other_size": ({"embed_dim": 16}, r"wrong shape"),
+    "other_depth": ({"num_layers": 2}, r"attention_layer_1/~/fc1/w: parameter missing"),
+    "other_k": ({"k_for_kmers": 4}, r"k_for_kmers 4 with rotary positions not known"),
+    "activation": ({"ffn_activation_name": "tanh"}, r"ffn_activation: 'tanh' does not fit"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_that_do_not_fit(name, params, tmp_path, capsys):
+    change, pattern = SETTINGS[name]
+    settings = {k: v for k, v in {**HYPERPARAMS, **change}.items() if v is not None}
+    refuse(jax_folder(tmp_path / "x", params, settings), pattern, tmp_path, capsys)
+
+
+def test_torch_side_settings_and_names(params, tmp_path, capsys):
+    folder = torch_folder(tmp_path / "x", params)
+    (folder / "config.json").write_text(json.dumps({**TORCH_CONFIG, "vocab_size": 33}))
+    refuse(folder, r"vocabulary of 33 tokens \(expected one of \[75, 4105, 4107\]\)", tmp_path, capsys)
+    (folder / "config.json").write_text("[1]")
+    refuse(folder, r"config\.json: holds a list, expected settings by name", tmp_path, capsys)
+    (folder / "config.json").write_text(json.dumps(TORCH_CONFIG))
+    save_file({**torch_names(params), "bert.pooler.weight": np.zeros(2)}, folder / "model.safetensors")
+    refuse(folder, r"tensor bert\.pooler\.weight is no part of a known model", tmp_path, capsys)
+    (folder / "model.safetensors").unlink()
+    refuse(folder, r"no weights \(expected model\.safetensors or pytorch_model\.bin\)", tmp_path, capsys)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"x": "../other.safetensors"}}))
+    refuse(folder, r"has no weight_map that names files of its folder", tmp_path, capsys)
+
+
+def test_our_own_folder_damaged(params, tmp_path, capsys):
+    folder = tmp_path / "x"
+    write_checkpoint(folder, params, CONFIG)
+    record = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({"model": {**record["model"], "depth": 1}}))
+    refuse(folder, r"config\.json: unknown keys \['depth'\]", tmp_path, capsys)
+    (folder / "config.json").write_text("{}")
+    refuse(folder, r"config\.json: has no entry `model`", tmp_path, capsys)
+    (folder / "config.json").unlink()
+    refuse(folder, r"config\.json: file not found", tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("segment_nt", r"segment_nt: its files are not here \(expected a folder with InstaDeepAI/segment"),
+        ("InstaDeepAI/nucleotide-transformer-v2-50m-multi-species", r"at revision 81b29e5786726d891dbf\w+"),
+        ("segmnt_nt", r"neither a folder nor a registered model \(nearest: segment_nt"),
+        (__file__, r"is a file, expected a checkpoint's folder"),
+    ],
+)
+def test_where_no_checkpoint_is(name, pattern, tmp_path, capsys):
+    refuse(name, pattern, tmp_path, capsys)
+
+
+def test_an_empty_folder(tmp_path, capsys):
+    (tmp_path / "x").mkdir()
+    refuse(tmp_path / "x", r"no checkpoint in this folder \(expected jax_model/", tmp_path, capsys)
+
+
+# --- run_model.py ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def checkpoint(params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoint")
+    write_checkpoint(folder, params, CONFIG)
+    return folder
+
+
+GOOD = "ACGTACGTACGT\n"
+SEQUENCES = {
+    "layer_0": (GOOD, ["--layers", "0"], r"--layers: no layer '0' \(expected 1 to 1, or all\)"),
+    "layer_2": (GOOD, ["--layers", "1,2"], r"--layers: no layer '2' \(expected 1 to 1, or all\)"),
+    "layer_word": (GOOD, ["--layers", "last"], r"--layers: no layer 'last'"),
+    "output": (GOOD, ["--outputs", "embedding"], r"--outputs: 'embedding' not known"),
+    "no_head": (GOOD, ["--outputs", "segmentation"], r"this checkpoint has no segmentation head"),
+    "rescaling": (GOOD, ["--rescaling-factor", "0"], r"--rescaling-factor: 0\.0 with rotary positions"),
+    "too_long": (
+        GOOD + "ACG" * 64,
+        [],
+        r"line 2: window too long for the model \(found 65 tokens, expected at most 64\)",
+    ),
+    "n_breaks_kmers": ("ACNACG" * 20, [], r"line 1: window too long for the model \(found 81 tokens"),
+    "lower_case": (GOOD + "ACGacg", [], r"txt, line 2, position 3: token 'acg' not found in the vocab"),
+    "iupac": ("ACGRTA", [], r"txt, line 1, position 3: token 'RTA'"),
+    "fasta_lower": (">c1 x\nACG\n>c2\nACGaa\n", [], r"txt, c2, position 3: token 'a' not found"),
+    "fasta_duplicate": (">c1\nACG\n>c1\nACG\n", [], r"txt:3: duplicate contig name 'c1'"),
+    "empty_line": ("ACG\n\nACG\n", [], r"txt:2: empty line between sequences"),
+    "blank": ("\n", [], r"txt: holds no sequences"),
+    "empty": ("", [], r"txt: file of sequences is empty"),
+    "device": (GOOD, ["--device", "tpu"], r"device tpu: not available"),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_run_model_refuses_sequences(name, checkpoint, tmp_path, capsys):
+    text, arguments, pattern = SEQUENCES[name]
+    path = tmp_path / "sequences.txt"
+    path.write_text(text)
+    argv = ["--checkpoint", checkpoint, "--sequences", path, *arguments]
+    assert_refused("run_model", argv, tmp_path / "out" / "x.npz", pattern, capsys)
+
+
+TOKENS = {
+    "floats": (np.zeros((1, 4)), None, r"found float64 of shape \(1, 4\), expected integers \(B,T\)"),
+    "flat": (np.zeros(4, int), None, r"found int64 of shape \(4,\)"),
+    "no_rows": (np.zeros((0, 4), int), None, r"found int64 of shape \(0, 4\)"),
+    "unknown_id": (np.array([[3, 75]]), None, r"tokens: ids 3 to 75 \(expected 0 to 74\)"),
+    "wrapped_id": (np.array([[3, 2**32 + 6]]), None, r"tokens: ids 3 to 2147483647"),
+    "too_long": (np.full((2, 65), 6), None, r"row 1: window too long for the model \(found 65 tokens"),
+    "objects": (np.array([[3, None]], dtype=object), None, r"no \.npy file of numbers \(Object arrays"),
+    "mask_shape": (
+        np.array([[3, 6]]),
+        np.ones((1, 2, 2), bool),
+        r"found bool of shape \(1, 2, 2\), expected bool \(1, 1, 2, 2\)",
+    ),
+    "mask_type": (np.array([[3, 6]]), np.ones((1, 1, 2, 2)), r"found float64 of shape \(1, 1, 2, 2\)"),
+}
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_run_model_refuses_tokens(name, checkpoint, tmp_path, capsys):
+    tokens, mask, pattern = TOKENS[name]
+    np.save(tmp_path / "tokens.npy", tokens)
+    argv = ["--checkpoint", checkpoint, "--tokens", tmp_path / "tokens.npy"]
+    if mask is not None:
+        np.save(tmp_path / "mask.npy", mask)
+        argv += ["--attention-mask", tmp_path / "mask.npy"]
+    assert_refused("run_model", argv, tmp_path / "out" / "x.npz", pattern, capsys)

@@ -1,0 +1,213 @@
+"""Every layout of a checkpoint gives the same weights; ours goes round without a change."""
+
+import dataclasses
+import json
+
+import joblib
+import models as models_script
+import numpy as np
+import pytest
+from checkpoint_makers import (
+    CONFIG,
+    HYPERPARAMS,
+    QUERY,
+    jax_folder,
+    torch_folder,
+    torch_names,
+    write_torch_zip,
+)
+
+from dnalm import models
+from dnalm.checkpoints import load_checkpoint, registry, store, write_checkpoint
+from dnalm.checkpoints.joblib_file import read_joblib
+from dnalm.checkpoints.load import read_config
+from dnalm.checkpoints.names import rename_jax
+from dnalm.checkpoints.pins import read_pins
+from dnalm.checkpoints.torch_file import read_torch
+from dnalm.errors import UserError
+from dnalm.tokens import tokenizer
+
+
+@pytest.fixture(scope="module")
+def params():
+    return models.init_params(CONFIG, 0)
+
+
+def assert_same(found, expected):
+    assert {m: sorted(p) for m, p in found.items()} == {m: sorted(p) for m, p in expected.items()}
+    for module, leaves in expected.items():
+        for name, leaf in leaves.items():
+            assert found[module][name].dtype == np.float32
+            np.testing.assert_array_equal(found[module][name], leaf)
+
+
+# --- our own folder -------------------------------------------------------------------------------
+
+
+def test_our_folder_goes_round(params, tmp_path):
+    segment = dataclasses.replace(CONFIG, lm_head=False, features=("exon", "3UTR"), labels="own_strand")
+    weights = models.init_params(segment, 5)
+    write_checkpoint(tmp_path / "a", weights, segment, {"steps": 7})
+    found = load_checkpoint(tmp_path / "a")
+    assert found.config == segment == read_config(tmp_path / "a") and found.details == {"steps": 7}
+    assert_same(found.params, weights)
+    assert found.size == sum(leaf.size for leaves in weights.values() for leaf in leaves.values())
+
+
+def test_the_same_weights_give_the_same_bytes(params, tmp_path):
+    one = write_checkpoint(tmp_path / "a", params, CONFIG)
+    shuffled = {name: dict(reversed(params[name].items())) for name in reversed(params)}
+    two = write_checkpoint(tmp_path / "b", shuffled, CONFIG)
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
+def test_float16_halves_the_file_and_loads_as_float32(params, tmp_path):
+    full = write_checkpoint(tmp_path / "a", params, CONFIG)[0]
+    half = write_checkpoint(tmp_path / "b", params, CONFIG, dtype="float16")[0]
+    assert half.stat().st_size < 0.7 * full.stat().st_size
+    found = load_checkpoint(tmp_path / "b").params[QUERY]["w"]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, params[QUERY]["w"], rtol=1e-3)
+
+
+def test_weights_beyond_float16_are_refused(params, tmp_path):
+    large = {**params, QUERY: {**params[QUERY], "b": np.full(8, 1e6, np.float32)}}
+    with pytest.raises(UserError, match=r"self_attention/query/b: not finite as float16"):
+        write_checkpoint(tmp_path / "a", large, CONFIG, dtype="float16")
+    assert not (tmp_path / "a").exists()
+
+
+# --- published layouts ----------------------------------------------------------------------------
+
+
+def test_jax_model(params, tmp_path):
+    folder = jax_folder(tmp_path, params)
+    for path in (folder, folder / "jax_model"):
+        found = load_checkpoint(path)
+        assert found.config == CONFIG == read_config(path)
+        assert_same(found.params, params)
+    assert found.files["weights"].name == "pytree_ckpt.joblib"
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "shards", "bin"])
+def test_torch_side(kind, params, tmp_path):
+    found = load_checkpoint(torch_folder(tmp_path / "hf", params, kind))
+    assert found.config == CONFIG == read_config(tmp_path / "hf")  # epsilon 1e-5, not the file's 1e-12
+    assert_same(found.params, params)
+    assert len(found.files) == (3 if kind == "shards" else 2)
+
+
+def test_layer_norm_eps_can_be_the_torch_side_s(tmp_path):
+    assert load_checkpoint(torch_folder(tmp_path / "hf"), 1e-12).config.layer_norm_eps == 1e-12
+
+
+def test_the_joblib_reader_equals_joblib(tmp_path):
+    tree = {
+        "m/~/a": {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((0, 2), np.float16)},
+        "m/~/b": {"w": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "n": np.array(3, np.int64)},
+        "big": {"endian": np.arange(3, dtype=">f4"), "flags": np.array([True, False])},
+    }
+    joblib.dump(tree, tmp_path / "x.joblib")
+    found = read_joblib(tmp_path / "x.joblib")
+    for module, leaves in tree.items():
+        for name, leaf in leaves.items():
+            np.testing.assert_array_equal(found[module][name], leaf)
+            assert found[module][name].shape == leaf.shape
+
+
+def test_torch_zip_with_half_and_brain_floats(tmp_path):
+    values = np.array([[1.0, -2.5], [0.15625, 3e4]], np.float32)  # exact in both
+    write_torch_zip(tmp_path / "half.bin", {"x": values.astype(np.float16)}, kind="HalfStorage")
+    np.testing.assert_array_equal(read_torch(tmp_path / "half.bin")["x"], values)
+    brain = (values[:1].view(np.uint32) >> 16).astype(np.uint16)
+    write_torch_zip(tmp_path / "brain.bin", {"x": brain}, kind="BFloat16Storage")
+    np.testing.assert_array_equal(read_torch(tmp_path / "brain.bin")["x"], values[:1])
+    write_torch_zip(tmp_path / "columns.bin", {"x": np.asfortranarray(values)})  # column-major on the hub
+    np.testing.assert_array_equal(read_torch(tmp_path / "columns.bin")["x"], values)
+
+
+@pytest.mark.parametrize(
+    ("published", "ours"),
+    [
+        ("esm_transformer/~/embed", "esm_transformer/~/embed"),
+        ("esm_transformer/attention_layer_0/~/mha/query", QUERY),
+        ("esm_transformer/attention_layer_3/~/mha", "esm_transformer/attention_layer_3/~/self_attention"),
+        (
+            "esm_transformer/attention_layer_0/~/mha_layer_norm",
+            "esm_transformer/attention_layer_0/~/self_attention_layer_norm",
+        ),
+        (
+            "esm_transformer/~/esm_roberta_lm_head/~/lm_final_fc",
+            "esm_transformer/~/roberta_lm_head/~/lm_final_fc",
+        ),
+        ("dcnuc_v2_500M_multi_species/attention_layer_0/~/self_attention/query", QUERY),
+        ("u_net_head/~/fc", "u_net_head/~/fc"),
+    ],
+)
+def test_published_names(published, ours):
+    assert list(rename_jax({published: {}})) == [ours]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"rescaling_factor": 5001 / 2048, "max_positions": 2048, "features": ["a"]}, {"max_tokens": 5001}),
+        ({"key_dim": 6}, {"key_size": 6}),
+        ({"use_rotary_embedding": False, "k_for_kmers": 6, "positional_embedding": "learned"},
+         {"tokenizer": "v1_6mer", "vocabulary_size": 4105, "positional_embedding": "learned"}),
+        ({"features": ["exon"]}, {"features": ("exon",), "labels": "either_strand"}),
+    ],
+)  # fmt: skip
+def test_hyperparams(change, expected, tmp_path):
+    (tmp_path / "hyperparams.json").write_text(json.dumps({**HYPERPARAMS, **change}))
+    config = read_config(tmp_path)
+    assert {name: getattr(config, name) for name in expected} == expected
+
+
+def test_torch_names_are_complete(params):
+    assert len(torch_names(params)) == 3 + sum(len(leaves) for leaves in params.values())
+
+
+# --- registry -------------------------------------------------------------------------------------
+
+
+def test_registry_rows_fit_together():
+    table = registry.read_models()
+    assert list(table.columns) == list(registry.MODEL_COLUMNS) and table["model"].is_unique
+    assert {"demo_nt", "demo_segment_nt", "tiny_segment_nt", "segment_nt", "1B_agro_nt"} <= set(
+        table["model"]
+    )
+    for row in table.to_dict("records"):
+        assert tokenizer(row["tokenizer"]).embedded and int(row["max_tokens"]) > 1
+        assert bool(row["features"]) == bool(row["labels"]) == bool(row["window_bp"])
+        assert bool(row["folder"]) != bool(row["hub_repository"])
+        for alias in filter(None, row["aliases"].split(",")):
+            assert registry.model_row(alias)["model"] == row["model"]
+
+
+def test_bundled_checkpoints_are_what_their_rows_say():
+    for row in registry.read_models().to_dict("records"):
+        folder = registry.REPOSITORY / row["folder"]
+        if not row["folder"] or not store.is_stored(folder):
+            continue
+        config = read_config(folder)
+        stated = (row["tokenizer"], int(row["max_tokens"]), int(row["embed_dim"]), int(row["num_layers"]))
+        assert stated == (config.tokenizer, config.max_tokens, config.embed_dim, config.num_layers)
+        assert ",".join(config.features) == row["features"] and config.labels == row["labels"]
+
+
+def test_published_revisions_are_those_of_the_known_files():
+    known = {(line.split("\t")[0], line.split("\t")[1]) for line in open_pins()}
+    stated = {(row["hub_repository"], row["revision"]) for row in registry.read_models().to_dict("records")}
+    assert known <= stated
+    assert ("pytree_ckpt.joblib", 219437507) in read_pins()
+
+
+def open_pins():
+    return (registry.REPOSITORY / "resources" / "checkpoints.tsv").read_text().splitlines()[1:]
+
+
+def test_models_script_lists_every_model(capsys):
+    assert models_script.main([]) == 0
+    shown = capsys.readouterr().out
+    assert "500M_human_ref" in shown and "bundled" in shown and "either_strand" in shown
