@@ -165,7 +165,7 @@ def _continue_or_restart(url: str, part: Part, response: Any) -> None:
         same = about["validator"] in (None, part.about.get("validator"))
         if not (resumed and int(resumed[1]) == part.size and same):
             part.discard()
-            raise _TryAgainError("the file on the server changed; starting again", 0)
+            raise _TryAgainError("the file on the server changed; starting again", 0.0)
         log.info("%s: resuming at byte %d", url, part.size)
         about = {**about, "validator": part.about.get("validator"), "bytes": int(resumed[2])}
     else:
