@@ -1,0 +1,190 @@
+"""The expression and task figures: what they draw of a table, gaps included, and that they can be read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_checks import assert_readable
+from figure_tables import expression_metrics, expression_predictions, task_summary
+
+from dnalm.errors import UserError
+from dnalm.figures import benchmark, density, expression, tables
+
+MANY = ["splice_donors.zea_mays", "promoters.zea_mays", "enhancers", "poly_a.homo_sapiens", "terminators"]
+
+
+def lines_of(axes, marker):
+    return sorted(
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+        for line in axes.lines
+        if line.get_marker() == marker
+    )
+
+
+def test_density_is_a_share_of_genes_and_rows_go_with_observed():
+    predicted, observed = np.full(50, 2.0), np.full(50, 8.0)
+    values = density.density(predicted, observed, 0.0, 10.0)
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    assert values.sum() == pytest.approx(1.0)
+    assert row / density.GRID == pytest.approx(0.8, abs=0.01)
+    assert column / density.GRID == pytest.approx(0.2, abs=0.01)
+
+
+def test_contours_hold_their_share():
+    draw = np.random.default_rng(0)
+    values = density.density(draw.normal(0, 1, 20_000), draw.normal(0, 1, 20_000), -6.0, 6.0)
+    levels = density.contour_levels(values)
+    assert levels == sorted(levels)
+    for level, share in zip(levels, density.SHARES, strict=True):
+        assert values[values >= level].sum() == pytest.approx(share, abs=0.01)
+
+
+def test_the_first_model_and_its_deepest_layer_are_drawn():
+    chosen = expression.choose(expression_predictions())
+    assert set(chosen["features"]) == {"demo_nt"} and set(chosen["layer"]) == {3.0}
+    assert len(chosen) == 600
+
+
+def test_a_layer_can_be_named():
+    chosen = expression.choose(expression_predictions(), features="demo_nt", layer="2")
+    assert set(chosen["layer"]) == {2.0}
+    assert set(expression.choose(expression_predictions(), features="kmer")["features"]) == {"kmer"}
+    with pytest.raises(UserError, match=r"demo_nt, layer 9: no predictions .the table has demo_nt, layer 2"):
+        expression.choose(expression_predictions(), features="demo_nt", layer="9")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    chosen = expression.choose(expression_predictions())
+    return expression.plot_expression(chosen, expression_metrics(), "Model: demo_nt.", "log2 RPKM")
+
+
+def test_expression_panel_says_n_and_both_scores(drawn):
+    texts = assert_readable(drawn)
+    # demo_nt, layer 3, all genes, grouped folds of the table: 0.27 + 0.02 and 0.27 + 0.01
+    assert "n = 600\nr² = 0.290\nR² = 0.280" in texts
+    assert {"a", "b", "All genes\nn = 600", "Expressed genes\nn = 520", "Held-out region\nn = 150"} <= set(
+        texts
+    )
+    assert {"demo_nt, layer 2", "demo_nt, layer 3", "Random weights, layer 3", "k-mer counts"} <= set(texts)
+    assert "mean over random folds (comparison only)" in texts
+    assert "Whiskers: ± 2 s.d. over folds" in drawn.get_label()
+
+
+def test_every_set_of_features_has_its_marks(drawn):
+    facet = drawn.axes[1]
+    means = [
+        line for line in facet.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white"
+    ]
+    assert sorted(float(line.get_xdata()[0]) for line in means) == pytest.approx([0.17, 0.22, 0.24, 0.27])
+    assert [x for x, _ in lines_of(facet, "|")] == pytest.approx([0.18, 0.23, 0.25, 0.28])
+    whiskers = [line for line in facet.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 0.9]
+    assert sorted(float(np.ptp(line.get_xdata())) for line in whiskers) == pytest.approx([0.14] * 4)
+
+
+def test_a_missing_score_is_a_gap_with_a_note(caplog):
+    metrics = expression_metrics()
+    lost = (
+        (metrics["features"] == "kmer") & (metrics["subset"] == "held_out") & (metrics["folds"] == "grouped")
+    )
+    metrics.loc[lost, ["R2_pooled", "R2_mean", "R2_2sd"]] = np.nan
+    with caplog.at_level("WARNING"):
+        figure = expression.plot_expression(expression.choose(expression_predictions()), metrics, "x")
+    assert assert_readable(figure).count("no value") == 1
+    assert "a value is missing and drawn as a gap" in caplog.text
+
+
+def test_scores_far_below_zero_stay_inside():
+    metrics = expression_metrics()
+    metrics.loc[metrics["features"] == "kmer", ["R2_pooled", "R2_mean"]] = -40.0
+    figure = expression.plot_expression(expression.choose(expression_predictions()), metrics, "x")
+    assert_readable(figure)
+    assert figure.axes[1].get_xlim()[0] >= -1.2
+
+
+def test_constant_values_can_be_drawn():
+    predictions = expression_predictions().assign(observed=1.0, predicted=1.0)
+    assert_readable(expression.plot_expression(expression.choose(predictions), expression_metrics(), "x"))
+
+
+def test_many_feature_sets_can_be_read():
+    features = [(f"model_{number}", layer, 0.2) for number in range(3) for layer in (6, 12)]
+    features += [(f"model_{number}.random_weights", 12, 0.1) for number in range(3)] + [("kmer", np.nan, 0.1)]
+    chosen = expression.choose(expression_predictions(features))
+    assert_readable(expression.plot_expression(chosen, expression_metrics(features), "x"))
+
+
+def test_models_come_before_baselines_and_baselines_are_grey():
+    pairs = tables.feature_order(task_summary())
+    names = [name for name, _ in pairs]
+    assert names == ["demo_nt", "demo_segment_nt", "demo_nt.random_weights", "kmer", "one_hot"]
+    colours = tables.feature_colours(pairs)
+    grey = [len(set(colours[pair][1:3] + colours[pair][3:5] + colours[pair][5:])) <= 2 for pair in pairs]
+    assert grey == [False, False, True, True, True]
+    assert colours[pairs[0]] != colours[pairs[1]]
+
+
+@pytest.mark.parametrize(
+    ("features", "layer", "label"),
+    [
+        ("demo_nt", 6.0, "demo_nt, layer 6"),
+        ("demo_nt", "layer_12", "demo_nt, layer 12"),
+        ("kmer", np.nan, "k-mer counts"),
+        ("one_hot", None, "One-hot"),
+        ("demo_nt.random_weights", 3, "Random weights (demo_nt), layer 3"),
+    ],
+)
+def test_labels(features, layer, label):
+    assert tables.feature_label(features, layer) == label
+
+
+def test_layers_are_ordered_as_numbers():
+    table = pd.DataFrame({"features": "m", "layer": [12, 2, 10]})
+    assert tables.feature_order(table) == [("m", "2"), ("m", "10"), ("m", "12")]
+
+
+def test_bars_whiskers_and_values():
+    figure = benchmark.plot_tasks(task_summary(), "Probes.")
+    texts = assert_readable(figure)
+    bars = [patch.get_width() for patch in figure.axes[0].patches]
+    assert bars == pytest.approx([0.62, 0.73, 0.44, 0.35, 0.26])
+    spans = [line for line in figure.axes[0].lines if len(set(line.get_ydata())) == 1]
+    assert [float(np.ptp(line.get_xdata())) for line in spans] == pytest.approx([0.12] * 5)
+    assert {"Splice donors", "Promoters", "Drosophila melanogaster", "n = 1,200", "0.62", "MCC"} <= set(texts)
+    assert "± 2 s.d. over folds" in figure.get_label()
+
+
+def test_negative_scores_are_seen():
+    table = task_summary()
+    table.loc[4, ["mean", "sd2"]] = -0.03, 0.05
+    figure = benchmark.plot_tasks(table, "Probes.")
+    assert "\u22120.03" in assert_readable(figure)
+    assert figure.axes[0].get_xlim()[0] <= -0.08
+
+
+@pytest.mark.parametrize("lost", ["value", "row"])
+def test_a_missing_bar_is_a_gap_with_a_note(lost, caplog):
+    table = task_summary()
+    if lost == "value":
+        table.loc[3, "mean"] = np.nan
+    else:
+        table = table.drop(index=3)
+    with caplog.at_level("WARNING"):
+        figure = benchmark.plot_tasks(table, "Probes.")
+    assert assert_readable(figure).count("no value") == 1
+    assert "missing in 1 of 2 tasks" in caplog.text
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_one_or_many_tasks_can_be_read(count):
+    figure = benchmark.plot_tasks(task_summary(MANY[:count]), benchmark.NOTE)
+    assert len(figure.axes) == count
+    assert_readable(figure)
+
+
+def test_row_order_changes_no_bar():
+    def bars(table):
+        return [patch.get_width() for axes in benchmark.plot_tasks(table, "x").axes for patch in axes.patches]
+
+    table = task_summary()
+    models_first = table.sort_values(["task", "mean"], kind="stable", ascending=[False, True])
+    assert sorted(bars(table)) == pytest.approx(sorted(bars(models_first)))
