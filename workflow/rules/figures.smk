@@ -51,8 +51,12 @@ def expression_unit(wildcards):
 
 def map_options(wildcards, input):
     layer = SETTINGS["figures"]["maps"][wildcards.run]
+    model = SETTINGS["embeddings"][wildcards.run]["model"]
     return options(
-        layer=layer, genome=input.genome, annotation=input.annotation or None
+        layer=layer,
+        model=model,
+        genome=input.genome,
+        annotation=input.annotation or None,
     )
 
 

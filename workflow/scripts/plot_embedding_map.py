@@ -14,6 +14,7 @@ def parse_arguments(argv):
     add = parser.add_argument
     add("--embeddings", required=True, help=".h5ad file of windows of a genome")
     add("--layer", default="last", help="a layer's number, middle or last (of those in the file)")
+    add("--model", default="", help="name of the model (default: that of the file of embeddings)")
     add("--annotation", help="annotation.parquet, for the classes exonic, intronic, intergenic")
     add("--genome", help="FASTA, for GC content and, where it has lower case, the class repeat")
     add("--seed", type=int, default=1, help="of the subsample and of t-SNE")
@@ -26,7 +27,7 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import embedding_map, map_data, style
 
-    embedded = map_data.read_embedded(arguments.embeddings, arguments.layer)
+    embedded = map_data.read_embedded(arguments.embeddings, arguments.layer, arguments.model)
     drawn = map_data.sample(embedded, arguments.seed)
     windows, rule = map_data.describe(drawn.windows, arguments.annotation, arguments.genome)
     projection = map_data.project(drawn.values, arguments.seed)

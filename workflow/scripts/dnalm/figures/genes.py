@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnalm.errors import UserError
+from dnalm.genome.regions import read_regions
 
 MIN_INTRONS = 2
 MAX_GENE_BP = 15_000  # a longer gene's exons are too thin to see at the page's width
@@ -38,26 +39,14 @@ class Gene:
 
 
 def first_region(regions: Sequence[str], lengths: Mapping[str, int]) -> Region:
-    """Returns the first region named (`contig:start-end`), the longest contig where none is.
+    """Returns the first region named (`contig:start-end` or a contig), the longest contig where none is.
 
     Raises:
         UserError: it has another form or lies on no contig.
     """
-    if not regions:
-        contig = max(lengths, key=lambda name: lengths[name])
-        return contig, 0, lengths[contig]
-    contig, _, span = regions[0].rpartition(":")
-    start, _, end = span.replace(",", "").partition("-")
-    if not (start.isdigit() and end.isdigit() and int(start) < int(end)):
-        raise UserError(
-            f"region {regions[0]!r}", "is not contig:start-end", "For example chr2R:2000000-7000000."
-        )
-    if contig not in lengths or int(end) > lengths[contig]:
-        known = ", ".join(f"{name} of {length} bp" for name, length in list(lengths.items())[:3])
-        raise UserError(
-            f"region {regions[0]!r}", f"does not lie on a contig of the tracks ({known})", "Check it."
-        )
-    return contig, int(start), int(end)
+    named = read_regions(regions[:1] or [max(lengths, key=lambda name: lengths[name])], lengths)
+    contig, spans = next(iter(named.items()))
+    return contig, *spans[0]
 
 
 def list_genes(annotation: pd.DataFrame) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class Embedded:
     values: Float[np.ndarray, "B D"]
     model: str
     layer: int
+    how: str = ""  # pooling, and random weights
 
     @property
     def label(self) -> str:
@@ -51,8 +52,12 @@ def choose_layer(layers: list[int], wanted: str, where: object) -> int:
     raise UserError(where, f"holds no layer {wanted} (found {held})", "Name one of these layers.")
 
 
-def read_embedded(path: str | Path, layer: str) -> Embedded:
+def read_embedded(path: str | Path, layer: str, model: str = "") -> Embedded:
     """Reads one layer; windows without an embedding (NaN) are left out.
+
+    Args:
+        layer: its number, middle or last.
+        model: name of the model (default: that of the file).
 
     Raises:
         UserError: no .h5ad file, no windows of a genome in it, no such layer, no row.
@@ -78,14 +83,17 @@ def read_embedded(path: str | Path, layer: str) -> Embedded:
     values = np.asarray(data.obsm[f"layer_{chosen}"], np.float32)
     windows = data.obs[PLACE].astype({"contig": str})
     known = np.isfinite(values).all(axis=1)
-    return Embedded(windows[known], values[known], model_name(dict(data.uns), path), chosen)
+    return Embedded(windows[known], values[known], model or path.stem, chosen, weights_note(dict(data.uns)))
 
 
-def model_name(uns: dict[str, object], path: Path) -> str:
-    """Returns the model's name as the embedding step noted it, else the file's name."""
+def weights_note(uns: dict[str, object]) -> str:
+    """Returns how the file says its windows were pooled, and whether the network was untrained."""
     about = uns.get("dnalm", {})
-    model = about.get("model", "") if isinstance(about, dict) else ""
-    return str(model.get("name", "")) if isinstance(model, dict) else str(model) or path.stem
+    if not isinstance(about, dict):
+        return ""
+    weights, pooling = str(about.get("weights", "")), str(about.get("pooling", ""))
+    said = [f"pooling {pooling.replace('_', ' ')}"] if pooling else []
+    return ", ".join([*said, *(["random weights"] if weights.startswith("random") else [])])
 
 
 def sample(embedded: Embedded, seed: int) -> Embedded:
@@ -122,7 +130,8 @@ def note(
     total, shown = len(embedded.windows), len(drawn.windows)
     of_all = f" of {total:,} (seeded random sample)" if shown < total else ""
     method = "t-SNE of 30 principal components" if projection.kind == "t-SNE" else "Principal components"
-    lines = [f"Model: {embedded.label}, n = {shown:,} windows{of_all}. {method}."]
+    how = f" ({embedded.how})" if embedded.how else ""
+    lines = [f"Model: {embedded.label}{how}, n = {shown:,} windows{of_all}. {method}."]
     if rule and shown > 2:
         same, by_chance = neighbour_agreement(drawn.values, windows["overlaps"].to_numpy(str))
         lines.append(f"{rule}. Among a window's 15 nearest neighbours {same:.0%} share its class")
