@@ -1,8 +1,10 @@
 """Every layout of a checkpoint gives the same weights; ours goes round without a change."""
 
 import dataclasses
+import hashlib
 import json
 
+import fetch_checkpoint
 import joblib
 import models as models_script
 import numpy as np
@@ -16,13 +18,13 @@ from checkpoint_makers import (
     torch_names,
     write_torch_zip,
 )
+from file_server import HttpServer, names_in
 
 from dnalm import models
-from dnalm.checkpoints import load_checkpoint, registry, store, write_checkpoint
+from dnalm.checkpoints import load_checkpoint, pins, registry, store, write_checkpoint
 from dnalm.checkpoints.joblib_file import read_joblib
 from dnalm.checkpoints.load import read_config
 from dnalm.checkpoints.names import rename_jax
-from dnalm.checkpoints.pins import read_pins
 from dnalm.checkpoints.torch_file import read_torch
 from dnalm.errors import UserError
 from dnalm.tokens import tokenizer
@@ -197,14 +199,71 @@ def test_bundled_checkpoints_are_what_their_rows_say():
 
 
 def test_published_revisions_are_those_of_the_known_files():
-    known = {(line.split("\t")[0], line.split("\t")[1]) for line in open_pins()}
+    known = {(pin.hub_repository, pin.revision) for pin in pins.read_pins()}
     stated = {(row["hub_repository"], row["revision"]) for row in registry.read_models().to_dict("records")}
-    assert known <= stated
-    assert ("pytree_ckpt.joblib", 219437507) in read_pins()
+    assert known <= stated and len(known) == 6
 
 
-def open_pins():
-    return (registry.REPOSITORY / "resources" / "checkpoints.tsv").read_text().splitlines()[1:]
+@pytest.mark.parametrize(
+    ("model", "files"),
+    [
+        (
+            "codon_nt",
+            ["jax_model/hyperparams.json", "jax_model/pytree_ckpt.joblib", "config.json"],
+        ),
+        ("1B_agro_nt", ["pytorch_model.bin", "config.json"]),
+        (
+            "2B5_multi_species",
+            [
+                "pytorch_model-00001-of-00002.bin",
+                "pytorch_model-00002-of-00002.bin",
+                "pytorch_model.bin.index.json",
+                "config.json",
+            ],
+        ),
+    ],
+)
+def test_what_is_fetched(model, files):
+    assert [pin.file for pin in pins.files_to_fetch(model)] == files
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on this machine with a codon-like model, whose sha256 are known."""
+    repository, revision = (registry.model_row("codon_nt")[key] for key in ("hub_repository", "revision"))
+    folder = jax_folder(tmp_path / "origin")
+    rows = ["hub_repository\trevision\tfile\tbytes\tsha256"]
+    with HttpServer() as site:
+        for name in ("jax_model/hyperparams.json", "jax_model/pytree_ckpt.joblib"):
+            content = (folder / name).read_bytes()
+            site.files[f"/{repository}/resolve/{revision}/{name}"] = content
+            digest = hashlib.sha256(content).hexdigest()
+            rows.append(f"{repository}\t{revision}\t{name}\t{len(content)}\t{digest}")
+        (tmp_path / "pins.tsv").write_text("\n".join(rows) + "\n")
+        monkeypatch.setattr(pins, "PINS", tmp_path / "pins.tsv")
+        yield site
+
+
+def test_a_fetched_checkpoint_loads_and_is_fetched_once(hub, params, tmp_path, capsys):
+    argv = ["--model", "codon_nt", "--output-dir", str(tmp_path / "codon"), "--base-url", hub.url]
+    assert fetch_checkpoint.main(argv) == fetch_checkpoint.main(argv) == 0
+    assert len(hub.requests) == 2
+    assert_same(load_checkpoint(tmp_path / "codon").params, params)
+
+
+def test_another_content_is_refused_and_put_aside(hub, tmp_path, capsys):
+    name = next(name for name in hub.files if name.endswith("joblib"))
+    hub.files[name] = hub.files[name][:-1] + b"?"
+    argv = ["--model", "codon_nt", "--output-dir", str(tmp_path / "codon"), "--base-url", hub.url]
+    assert fetch_checkpoint.main(argv) == 2
+    assert "pytree_ckpt.joblib: differs from the published file" in capsys.readouterr().err
+    assert names_in(tmp_path / "codon" / "jax_model") == ["hyperparams.json", "pytree_ckpt.joblib.bad"]
+
+
+def test_a_model_without_known_sha256_is_not_fetched(tmp_path, capsys):
+    assert fetch_checkpoint.main(["--model", "segment_nt", "--output-dir", str(tmp_path / "x")]) == 2
+    assert "segment_nt: its files' sha256 are not known here" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_models_script_lists_every_model(capsys):

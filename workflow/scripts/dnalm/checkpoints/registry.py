@@ -85,5 +85,5 @@ def local_folder(name: str, path: str | Path | None = None) -> Path:
     raise UserError(
         name,
         f"its files are not here (expected a folder with {row['hub_repository']}{revision})",
-        "Fetch that repository from the hub and name the folder instead.",
+        "Fetch them from the hub (see fetch_checkpoint.py) and name the folder instead.",
     )
