@@ -42,8 +42,8 @@ def main(argv=None) -> None:
     with genome.Genome(arguments.genome) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
     config = recipe.model_config(settings, settings.features, "own_strand")
-    encoder = checkpoints.load_checkpoint(arguments.initial).params if arguments.initial else None
-    params = segmentation.start_params(config, settings, examples.frequencies(), encoder)
+    initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    params = segmentation.start_params(config, settings, examples.frequencies(), initial)
 
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)

@@ -70,6 +70,30 @@ def check_regions(regions: Sequence[Region], lengths: Mapping[str, int]) -> None
             )
 
 
+def side_by_side(sequence: UInt8[np.ndarray, " S"], region: Region, window_bp: int) -> list[int]:
+    """Returns the starts of windows that cover a region; the last one is moved back to end with it.
+
+    Windows with N are left out.
+
+    Raises:
+        UserError: no window fits.
+    """
+    contig, begin, end = region
+    starts = (
+        [min(start, end - window_bp) for start in range(begin, end, window_bp)]
+        if end - begin >= window_bp
+        else []
+    )
+    starts = [start for start in starts if np.isin(sequence[start : start + window_bp], BASES).all()]
+    if not starts:
+        raise UserError(
+            f"region {contig}:{begin}-{end}",
+            f"holds no window of {window_bp} bp without N",
+            "Choose a longer one.",
+        )
+    return starts
+
+
 def allowed_segments(
     contig: str, sequence: UInt8[np.ndarray, " S"], excluded: Sequence[Region], window_bp: int
 ) -> list[Segment]:

@@ -19,7 +19,7 @@ from dnalm import models
 from dnalm.models.config import ModelConfig
 from dnalm.tokens import KmerTokenizer, tokenizer
 from dnalm.training import composition
-from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random
+from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import PretrainingRecipe
 
 Params = dict[str, Any]  # module -> name -> array
@@ -120,15 +120,14 @@ def _masked(
     config: ModelConfig, params: Params, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
 ) -> Iterator[tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"], Float[np.ndarray, " M"]]]:
     """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
-    contig, begin, end = region
+    contig = region[0]
     apply = jax.jit(models.forward(config, logits=True))
     kmers, random = tokenizer(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
-    free = [start for start in range(begin, end - recipe.window_bp + 1, recipe.window_bp)]
-    sequence = data.sequences[contig]
-    free = [start for start in free if b"N" not in sequence[start : start + recipe.window_bp].tobytes()]
-    windows = [(contig, start, strand) for start in free for strand in "+-"]
-    for first in range(0, len(windows) - SCORING_BATCH + 1, SCORING_BATCH):
-        tokens = kmers.encode_windows(data.bases(windows[first : first + SCORING_BATCH], recipe.window_bp))
+    starts = side_by_side(data.sequences[contig], region, recipe.window_bp)
+    windows = [(contig, start, strand) for start in starts for strand in "+-"]
+    size = min(SCORING_BATCH, len(windows))
+    for first in range(0, len(windows) - size + 1, size):  # whole batches: one shape, one compilation
+        tokens = kmers.encode_windows(data.bases(windows[first : first + size], recipe.window_bp))
         read, chosen = mask_tokens(random, tokens, kmers, recipe)
         logits = np.asarray(apply(params, read)["logits"], np.float64)[chosen]
         surprise = np.logaddexp.reduce(logits, -1) - logits[np.arange(len(logits)), tokens[chosen]]

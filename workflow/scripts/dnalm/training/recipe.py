@@ -40,7 +40,7 @@ class Recipe:
     seed: int = 1
     log_every: int = 20  # steps
     checkpoint_every: int = 200  # steps
-    validation: str = ""  # contig:start-end, held out of training too and scored at the end
+    validation: str = ""  # contig:start-end, kept out of training too: for choosing between runs
     final_scoring: bool = True  # score the held-out region when done
 
 
@@ -65,6 +65,10 @@ class PretrainingRecipe(Recipe):
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 POSITIVE = (
+    "embed_dim",
+    "num_layers",
+    "attention_heads",
+    "ffn_embed_dim",
     "window_bp",
     "batch_size",
     "accumulation",
@@ -73,7 +77,14 @@ POSITIVE = (
     "checkpoint_every",
     "learning_rate",
 )
-FRACTIONS = ("warmup_fraction", "ema_decay", "keep_unspliced", "masked_fraction")
+FRACTIONS = (
+    "warmup_fraction",
+    "ema_decay",
+    "keep_unspliced",
+    "masked_fraction",
+    "mask_token_fraction",
+    "random_token_fraction",
+)
 
 
 def read_recipe(path: str | Path, kind: type[AnyRecipe]) -> AnyRecipe:
@@ -137,8 +148,17 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     for key in FRACTIONS:
         if key in values and not 0 <= values[key] <= 1:
             raise UserError(path, f"{key}: found {values[key]}, expected 0 to 1", "Correct it.")
-    if recipe.embed_dim % recipe.attention_heads:
-        raise UserError(path, "embed_dim is no multiple of attention_heads", "Change one of them.")
+    # Rotary positions turn pairs of a head's numbers.
+    for key, unit, what in (
+        ("embed_dim", 2 * recipe.attention_heads, "twice attention_heads"),
+        ("window_bp", tokenizer(recipe.tokenizer).k, "the tokenizer's k"),
+    ):
+        if values[key] % unit:
+            raise UserError(
+                path,
+                f"{key}: found {values[key]}, expected a multiple of {unit} ({what})",
+                "Change one of them.",
+            )
 
 
 def model_config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,15 +13,20 @@ import pandas as pd
 from jaxtyping import Array, Bool, Float
 
 from dnalm import metrics, models
+from dnalm.checkpoints import Checkpoint
+from dnalm.errors import UserError
 from dnalm.labels import label_track
 from dnalm.models.config import ModelConfig
+from dnalm.models.esm_encoder import ROOT
 from dnalm.tokens import tokenizer
 from dnalm.training import composition
-from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random
+from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import SegmentationRecipe
 
 Params = dict[str, Any]  # module -> name -> array
 HEAD = "u_net_head/~/fc"  # the last layer of the published head
+BEYOND_ENCODER = ("max_tokens", "lm_head", "features", "labels", "rescaling_factor")  # may differ
+RAREST = 1e-6  # a feature's frequency is taken to be at least this
 SCORING_BATCH = 8  # windows
 METRIC_COLUMNS = ("feature", "bases", "positives", "base_rate", "auprc", "auroc", "mcc", "mcc_best")
 
@@ -29,24 +35,41 @@ def start_params(
     config: ModelConfig,
     recipe: SegmentationRecipe,
     frequencies: Sequence[float],
-    encoder: Params | None = None,
+    initial: Checkpoint | None = None,
 ) -> Params:
-    """Returns the parameters to train: random, or an encoder's where one is given, and a fresh head.
+    """Returns the parameters to train: random, or with a checkpoint's encoder, and a fresh head.
 
     The head starts at each feature's frequency, so that the first steps are not spent on learning it.
+
+    Raises:
+        UserError: the checkpoint's encoder is of another form than the recipe's.
     """
     params = dict(models.init_params(config, recipe.seed))
-    given = {name: arrays for name, arrays in (encoder or {}).items() if name in params}
-    params = composition.add_composition(
-        params | given, tokenizer(config.tokenizer), recipe.seed, keep_table=bool(given)
-    )
+    if initial:
+        check_encoder(config, initial)
+        params |= {
+            name: initial.params[name] for name in params if name.startswith(ROOT) and name in initial.params
+        }
+    kmers = tokenizer(config.tokenizer)
+    params = composition.add_composition(params, kmers, recipe.seed, keep_table=initial is not None)
     head = next(name for name in params if name.endswith(HEAD))
-    odds = np.log(np.clip(frequencies, 1e-6, 1 - 1e-6) / (1 - np.clip(frequencies, 1e-6, 1 - 1e-6)))
-    k, F = tokenizer(config.tokenizer).k, len(frequencies)
-    bias = np.zeros((k, F, 2), np.float32)
-    bias[..., 1] = odds
+    shares = np.clip(frequencies, RAREST, 1 - RAREST)
+    bias = np.zeros((kmers.k, len(shares), 2), np.float32)
+    bias[..., 1] = np.log(shares / (1 - shares))
     params[head] = {**params[head], "b": jnp.asarray(bias.reshape(-1))}
     return params
+
+
+def check_encoder(config: ModelConfig, initial: Checkpoint) -> None:
+    """Raises a UserError that names the first setting in which a checkpoint's encoder differs."""
+    for name in (field.name for field in dataclasses.fields(config) if field.name not in BEYOND_ENCODER):
+        found, expected = getattr(initial.config, name), getattr(config, name)
+        if found != expected:
+            raise UserError(
+                initial.source,
+                f"is another encoder ({name}: found {found}, expected {expected})",
+                "Fit the recipe.",
+            )
 
 
 def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[[Params, Any], jax.Array]:
@@ -97,13 +120,8 @@ def predict_region(
     """
     contig, begin, end = region
     apply = jax.jit(models.forward(config, segmentation=True))
-    kmers, sequence = tokenizer(config.tokenizer), data.sequences[contig]
-    starts = [min(start, end - window_bp) for start in range(begin, end, window_bp)]
-    starts = [
-        start
-        for start in starts
-        if start >= begin and b"N" not in sequence[start : start + window_bp].tobytes()
-    ]
+    kmers = tokenizer(config.tokenizer)
+    starts = side_by_side(data.sequences[contig], region, window_bp)
     result = {}
     for strand in "+-":
         track = np.full((end - begin, len(config.features)), np.nan, np.float32)
