@@ -1,6 +1,7 @@
 """Masking, against a letter-by-letter loop over Biopython's records."""
 
 import io
+import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from Bio import SeqIO
 
 from dnalm import genome, mask
+from dnalm.genome import index
 
 LETTERS = "ACGTRYSWKMBDHVNacgtryswkmbdhvn"
 
@@ -70,11 +72,44 @@ def test_masking_twice_changes_nothing(tmp_path):
     assert (tmp_path / "once.fa").read_bytes() == (tmp_path / "twice.fa").read_bytes()
 
 
-def test_memory_is_bounded_by_one_contig(tmp_path):
-    size, count = 1_000_000, 8
-    source = written(tmp_path, {f"c{number}": "ACGT" * (size // 4) for number in range(count)})
+def test_pieces_do_not_matter(tmp_path, monkeypatch):
+    generator = np.random.default_rng(4)
+    source = written(tmp_path, {"a": "".join(generator.choice(list(LETTERS), 900)), "b": "ACGT"})
+    spans = np.sort(generator.integers(0, 900, (12, 2)), axis=1)
+    (tmp_path / "x.bed").write_text("".join(f"a\t{start}\t{end + 1}\n" for start, end in spans if end < 900))
+    whole = mask.mask_genome(source, tmp_path / "whole.fa", bed=tmp_path / "x.bed")
+    monkeypatch.setattr(index, "PIECE_BASES", 80)
+    pieces = mask.mask_genome(source, tmp_path / "pieces.fa", bed=tmp_path / "x.bed")
+    assert pieces.equals(whole)
+    assert (tmp_path / "pieces.fa").read_bytes() == (tmp_path / "whole.fa").read_bytes()
+    expected = list(reference(parsed(source), "keep")["a"])
+    for start, end in spans:
+        expected[start : end + 1] = "N" * (end + 1 - start)
+    assert parsed(tmp_path / "whole.fa")["a"] == "".join(expected)
+
+
+def test_memory_does_not_grow_with_the_genome(tmp_path):
+    source = written(tmp_path, {"a": "ACGT" * 4_000_000, "b": "ACGT" * 1_000_000})
     tracemalloc.start()
     mask.mask_genome(source, tmp_path / "m.fa")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * size  # of 8 Mb in all
+    assert peak < 8e6  # bytes, of 20 Mb
+
+
+def test_mask_is_many_times_as_fast_as_the_letter_loop(tmp_path):
+    # benchmarks/mask_speed.py measures the ratio to a full loop (over 50); this only sees that no loop
+    # over letters came back, with room for a loaded machine.
+    contigs = {"a": "ACGTacgtNR" * 100_000}
+    source = written(tmp_path, contigs)
+    started = time.process_time()
+    Counter(contigs["a"])
+    expected = "".join(letter.upper() if letter in "ACGTacgt" else "N" for letter in parsed(source)["a"])
+    slow = time.process_time() - started
+    fast = []
+    for _ in range(5):
+        started = time.process_time()
+        mask.mask_genome(source, tmp_path / "m.fa")
+        fast.append(time.process_time() - started)
+    assert parsed(tmp_path / "m.fa")["a"] == expected
+    assert slow / min(fast) > 10

@@ -8,18 +8,21 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 
 from dnalm.errors import UserError
 from dnalm.files import atomic_path
 from dnalm.genome import Genome, count_letters, read_bed
 from dnalm.genome.copy import FastaWriter
+from dnalm.genome.index import LINE_ENDS
 from dnalm.genome.letters import BASES, IUPAC, TO_ACGTN
 
 REPORT_COLUMNS = ("contig", "letter", "count")
 BED_LETTER = "bed"  # the report's name for A, C, G, T that became N through the BED file
 # As TO_ACGTN, and soft-masked (lower-case) bases to N.
 SOFT_TO_N = bytes(ord("N") if bytes([b]).islower() else TO_ACGTN[b] for b in range(256))
-_N = ord("N")
+_KNOWN = BASES + BASES.lower() + b"Nn"
+Intervals = tuple[np.ndarray, np.ndarray]
 log = logging.getLogger("dnalm")
 
 
@@ -32,7 +35,7 @@ def mask_genome(
 ) -> pd.DataFrame:
     """Writes a genome of A, C, G, T and N only, in upper case; contigs keep names and lengths.
 
-    One contig is in memory at a time.
+    Only a piece of a contig is in memory at a time.
 
     Args:
         soft_masked: "keep" turns lower case into upper case, "mask" into N.
@@ -53,53 +56,64 @@ def mask_genome(
         with atomic_path(target) as temporary, open(temporary, "wb") as handle:
             writer = FastaWriter(handle)
             for contig in genome.lengths:
-                bases = genome.read(contig)
-                letters = count_letters(np.frombuffer(bases, np.uint8))
-                counts += [(contig, chr(code), int(letters[code])) for code in np.flatnonzero(letters)]
-                if iupac == "error":
-                    _refuse_iupac(contig, bases, letters, genome.path)
-                masked, extra = _mask_intervals(bases.translate(table), intervals.get(contig, []))
-                if contig in intervals:
-                    counts.append((contig, BED_LETTER, extra))
+                letters, by_bed = np.zeros(256, np.int64), 0
                 writer.start(contig)
-                writer.write(masked)
+                for start, lines in genome.lines(contig):
+                    counted = count_letters(np.frombuffer(lines, np.uint8))
+                    counted[list(LINE_ENDS)] = 0
+                    letters += counted
+                    if iupac == "error":
+                        _refuse_iupac(f"{genome.path}: {contig}", start, lines, counted)
+                    bases = lines.translate(table, LINE_ENDS)
+                    masked, extra = _mask_intervals(start, bases, intervals.get(contig))
+                    writer.write(masked)
+                    by_bed += extra
+                counts += [(contig, chr(code), int(letters[code])) for code in np.flatnonzero(letters)]
+                if contig in intervals:
+                    counts.append((contig, BED_LETTER, by_bed))
             writer.finish()
     return pd.DataFrame(counts, columns=list(REPORT_COLUMNS))
 
 
-def _intervals(bed: str | Path | None, genome: Genome) -> dict[str, list[tuple[int, int]]]:
-    """Returns contig -> intervals (start, end)."""
+def _intervals(bed: str | Path | None, genome: Genome) -> dict[str, Intervals]:
+    """Returns contig -> starts and ends of the BED file's union, ascending."""
     if bed is None:
         return {}
     table = read_bed(bed, genome.lengths)
     if table.empty:
         log.warning("%s: holds no intervals; nothing is masked by it", bed)
-    return {
-        str(contig): list(zip(rows["start"], rows["end"], strict=True))
-        for contig, rows in table.groupby("contig", sort=False)
-    }
+    return {str(contig): _union(rows) for contig, rows in table.groupby("contig", sort=False)}
 
 
-def _mask_intervals(bases: bytes, intervals: list[tuple[int, int]]) -> tuple[bytes, int]:
-    """Returns the bases with the intervals as N, and how many that changed."""
-    if not intervals:
+def _union(rows: pd.DataFrame) -> Intervals:
+    rows = rows.sort_values("start")
+    reached = rows["end"].cummax()
+    first = rows["start"] > reached.shift(fill_value=-1)
+    return rows["start"][first].to_numpy(), reached.groupby(first.cumsum()).max().to_numpy()
+
+
+def _mask_intervals(offset: int, bases: bytes, intervals: Intervals | None) -> tuple[bytes, int]:
+    """Returns a piece that starts at `offset` with the intervals as N, and how many bases that changed."""
+    if intervals is None:
         return bases, 0
+    starts, ends = intervals
+    first = np.searchsorted(ends, offset, side="right")
+    last = np.searchsorted(starts, offset + len(bases), side="left")
     array = np.frombuffer(bases, np.uint8).copy()
-    before = np.count_nonzero(array == _N)
-    for start, end in intervals:
-        array[start:end] = _N
-    return array.tobytes(), int(np.count_nonzero(array == _N) - before)
+    for start, end in zip(starts[first:last], ends[first:last], strict=True):
+        array[max(start - offset, 0) : end - offset] = ord("N")
+    return array.tobytes(), array.tobytes().count(b"N") - bases.count(b"N")
 
 
-def _refuse_iupac(contig: str, bases: bytes, letters: np.ndarray, path: Path) -> None:
-    known = BASES + BASES.lower() + b"Nn"
-    if sum(int(letters[code]) for code in known) == len(bases):
+def _refuse_iupac(where: str, offset: int, lines: bytes, letters: Int64[np.ndarray, "256"]) -> None:
+    codes = [int(code) for code in np.flatnonzero(letters) if code not in _KNOWN]
+    if not codes:
         return
-    codes = [code for code in np.flatnonzero(letters) if code not in known]
+    bases = lines.translate(None, LINE_ENDS)
     first = min(bases.find(bytes([code])) for code in codes)
     kind = "ambiguity code" if bases[first : first + 1].upper() in IUPAC else "letter"
     raise UserError(
-        f"{path}: {contig}",
-        f"{kind} {chr(bases[first])!r} at position {first + 1} ({len(codes)} kinds in this contig)",
-        "Set iupac to `mask` to turn them into N.",
+        where,
+        f"{kind} {chr(bases[first])!r} at position {offset + first + 1}",
+        "Set iupac to `mask` to turn such letters into N.",
     )

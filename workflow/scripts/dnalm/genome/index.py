@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,9 @@ from jaxtyping import UInt8
 
 from dnalm.errors import UserError
 from dnalm.files import GZIP_MAGIC, atomic_path, require_file
+
+PIECE_BASES = 80 * (1 << 13)  # whole lines; small enough for the processor's cache
+LINE_ENDS = b"\r\n"
 
 
 class _Entry(NamedTuple):
@@ -116,7 +120,14 @@ class Genome:
             )
         if start == end:
             return b""
-        return self._map[entry.byte_of(start) : entry.byte_of(end - 1) + 1].translate(table, b"\r\n")
+        return self._map[entry.byte_of(start) : entry.byte_of(end - 1) + 1].translate(table, LINE_ENDS)
+
+    def lines(self, contig: str) -> Iterator[tuple[int, bytes]]:
+        """Yields a contig in pieces: the position where each starts, its bytes with line ends."""
+        entry = self._entries[contig]
+        for start in range(0, entry.length, PIECE_BASES):
+            end = min(start + PIECE_BASES, entry.length)
+            yield start, self._map[entry.byte_of(start) : entry.byte_of(end - 1) + 1]
 
     def fetch(self, contig: str, start: int, end: int) -> str:
         """Returns the bases [start, end) as text, as they stand in the file."""
