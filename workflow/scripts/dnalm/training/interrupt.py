@@ -6,7 +6,6 @@ import logging
 import signal
 import threading
 from types import FrameType
-from typing import Self
 
 log = logging.getLogger("dnalm")
 SIGNAL_STATUS = 128  # a shell's exit status of a process that a signal ended is 128 + its number
@@ -19,7 +18,7 @@ class StopSignal:
         self.number = 0
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
             self._before = {n: signal.signal(n, self._note) for n in (signal.SIGTERM, signal.SIGINT)}
         return self

@@ -81,7 +81,7 @@ def make_step(
         decay = jnp.minimum(ema_decay, (1.0 + state["step"]) / (10.0 + state["step"]))
         average = optax.incremental_update(params, state["average"], 1 - decay)
         after = {"params": params, "average": average, "optimiser": moments, "step": state["step"] + 1}
-        return after, value, optax.global_norm(gradient)
+        return after, value, optax.tree.norm(gradient)
 
     return jax.jit(step, donate_argnums=0)
 
