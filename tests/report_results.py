@@ -1,6 +1,7 @@
 """A small folder of results, of the layout that the workflow writes, for tests of the report."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -76,14 +77,21 @@ def _write(table, path):
     table.to_csv(path, sep="\t", index=False, na_rep="NA")
 
 
-def make_figure(stem, title="A figure"):
+@cache
+def _rendered(title):
     with style.applied():
         figure = style.new_figure(85, 40)
         axes = style.add_axes(figure, 12, 5, 60, 22)
         axes.plot([0, 1], [0, 1])
         style.add_note(figure, "Model: demo_nt, n = 2 points.")
+    return {**style.render(figure, title), ".tsv": b"x\n0\n1\n"}
+
+
+def make_figure(stem, title):
+    """Writes the three files of a figure; drawn once per title, since many tests want the same."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    style.save(figure, stem, pd.DataFrame({"x": [0.0, 1.0]}), title)
+    for suffix, data in _rendered(title).items():
+        stem.with_name(stem.name + suffix).write_bytes(data)
     return stem
 
 

@@ -8,16 +8,24 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from figure_tables import task_summary
-from report_results import make_figure
 
 from dnalm.figures import benchmark, style
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+def save_figure(stem, title="Two points"):
+    with style.applied():
+        figure = style.new_figure(85, 40)
+        style.add_axes(figure, 12, 5, 60, 22).plot([0, 1], [0, 1])
+        style.add_note(figure, "Model: demo_nt, n = 2 points.")
+    style.save(figure, stem, pd.DataFrame({"x": [0.0, 1.0]}), title)
+    return stem
+
+
 @pytest.fixture
 def stem(tmp_path):
-    return make_figure(tmp_path / "run.1", "Two points")
+    return save_figure(tmp_path / "run.1")
 
 
 def test_three_files_even_where_the_stem_holds_a_dot(stem):
@@ -81,7 +89,7 @@ def test_without_the_font_files_a_figure_is_drawn_all_the_same(monkeypatch, tmp_
     style.font_family.cache_clear()
     try:
         with caplog.at_level("WARNING"):
-            make_figure(tmp_path / "plain")
+            save_figure(tmp_path / "plain")
         assert "figures use DejaVu Sans" in caplog.text
         assert "DejaVu Sans" in (tmp_path / "plain.svg").read_text()
     finally:

@@ -51,15 +51,16 @@ def test_genes_by_id_and_name():
         genes.find_genes(table, ["nope"])
 
 
-@pytest.mark.parametrize("text", ["c1", "c1:5", "c1:9-5", "c1:a-b", "c1:0-80001", "c2:0-5"])
+@pytest.mark.parametrize("text", ["c9", "c1:5", "c1:9-5", "c1:a-b", "c1:0-80001", "c2:0-5"])
 def test_a_region_must_lie_on_the_tracks(text):
-    with pytest.raises(UserError, match="region|names no contig"):
+    with pytest.raises(UserError, match=r"^region"):
         genes.first_region([text], {CONTIG: LENGTH_BP})
 
 
 def test_without_a_region_the_longest_contig_is_meant():
     assert genes.first_region([], {"short": 5, CONTIG: LENGTH_BP}) == REGION
     assert genes.first_region(["c1:1,000-2,000"], {CONTIG: LENGTH_BP}) == (CONTIG, 1000, 2000)
+    assert genes.first_region([CONTIG], {CONTIG: LENGTH_BP}) == REGION
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,8 @@ def test_the_table_holds_what_is_drawn(panels):
     assert list(table.columns[:6]) == ["gene_id", "contig", "bin_start", "bin_end", "exon+", "exon-"]
     plus = table[table["gene_id"] == "plus2"]
     inside = plus[(plus["bin_start"] >= 20_000) & (plus["bin_end"] <= 20_400)]
-    np.testing.assert_allclose(inside["exon+"], 0.9)
-    np.testing.assert_allclose(inside["exon-"], 0.05)
+    np.testing.assert_allclose(inside["exon+"], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(inside["exon-"], 0.05, rtol=1e-6)
     donors = plus.loc[plus["splice_donor+"] > 0.5, ["bin_start", "bin_end"]]
     assert all(
         any(row.bin_start <= end < row.bin_end for _, end in GENES["plus2"][1]) for row in donors.itertuples()

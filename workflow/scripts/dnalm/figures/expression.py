@@ -57,6 +57,13 @@ def choose(
             f"{value_column}, {feature_label(features, layer)}", f"no predictions (the table has {known})",
             "Name features and layer as in the table.",
         )  # fmt: skip
+    chosen = chosen.dropna(subset=["observed", "predicted"])
+    if chosen.empty:
+        raise UserError(
+            f"{value_column}, {feature_label(features, layer)}",
+            "no gene has both an observed and a predicted value",
+            "Check the expression table's column.",
+        )
     return chosen
 
 
@@ -183,11 +190,10 @@ def plot_expression(
         height_mm = max(TOP_MM + SQUARE_MM + BOTTOM_MM, rows_mm) + note_mm
         figure = style.new_figure(width_mm, height_mm)
         axes = style.add_axes(figure, LEFT_MM, TOP_MM, SQUARE_MM, SQUARE_MM)
-        values = predictions.dropna(subset=["observed", "predicted"])
-        draw_density(axes, values["predicted"].to_numpy(float), values["observed"].to_numpy(float))
+        draw_density(axes, predictions["predicted"].to_numpy(float), predictions["observed"].to_numpy(float))
         axes.set(xlabel=f"Predicted expression ({unit})", ylabel=f"Observed expression ({unit})")
         score = _cell(metrics, pair, "all", "grouped")
-        lines = [f"n = {len(values):,}"]
+        lines = [f"n = {len(predictions):,}"]
         if score is not None:
             lines += [f"r² = {score['r2_pearson']:.3f}", f"R² = {score['R2_pooled']:.3f}"]
         axes.text(0.04, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", linespacing=1.35)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from dnalm.errors import UserError
 from dnalm.figures.gene_models import model_parts
 from dnalm.figures.genes import Gene, Region
+from dnalm.tracks import open_track, read_values
 
 # slug of the bigWig -> how the positions that share a bin of the figure are summed up
 SUMMARIES = {
@@ -89,19 +90,17 @@ def read_tracks(folder: str | Path, gene: Gene, region: Region) -> pd.DataFrame:
     Raises:
         UserError: a track is missing or does not hold the region.
     """
-    import pyBigWig
-
     contig, start, end = region
     size_bp = -(-(end - start) // MAX_BINS)
     starts = np.arange(start, end, size_bp)
     tables = []
     for (slug, strand), path in track_files(folder).items():
-        with pyBigWig.open(str(path)) as track:
+        with open_track(path) as track:
             if track.chroms(contig) is None or track.chroms(contig) < end:
                 raise UserError(
                     path, f"holds no {contig}:{start}-{end}", "Use the tracks of the same genome."
                 )
-            values = np.asarray(track.values(contig, start, end, numpy=True), np.float64)
+            values = read_values(track, contig, start, end)
         place = {"gene_id": gene.gene_id, "contig": contig, "bin_start": starts}
         place |= {"bin_end": np.minimum(starts + size_bp, end), "strand": strand, "feature": slug}
         tables.append(pd.DataFrame({**place, "probability": bin_values(values, size_bp, SUMMARIES[slug])}))
@@ -110,14 +109,8 @@ def read_tracks(folder: str | Path, gene: Gene, region: Region) -> pd.DataFrame:
 
 def contig_lengths(folder: str | Path) -> dict[str, int]:
     """Returns the contigs of a run's tracks and their lengths in bases."""
-    import pyBigWig
-
-    path = next(iter(track_files(folder).values()))
-    try:
-        with pyBigWig.open(str(path)) as track:
-            return {str(contig): int(length) for contig, length in track.chroms().items()}
-    except RuntimeError as fault:
-        raise UserError(path, "is no readable bigWig file", "Run the segmentation step again.") from fault
+    with open_track(next(iter(track_files(folder).values()))) as track:
+        return {str(contig): int(length) for contig, length in track.chroms().items()}
 
 
 def make_panel(folder: str | Path, annotation: pd.DataFrame, gene: Gene, lengths: Mapping[str, int]) -> Panel:

@@ -73,4 +73,6 @@ def segmentation_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
             what = of_species(element, run.species, sources.config["species"])
             model = str(run.settings["model"])
             numbers.append(KeyNumber(what, model, number(score), f"base rate {rate(base)}", fold))
+    if not sources.runs("segmentation"):
+        section.notes.append("The configuration predicts no elements.")
     return section, numbers

@@ -37,6 +37,8 @@ def task_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
         title = of_species(words(run.name), run.species, sources.config["species"])
         section.tables.append(task_table(table, title))
         numbers += compare(table[table["metric"] == "mcc"], f"{title}, MCC", "mean", "sd2")
+    if not section.tables:
+        section.notes.append("The configuration has no task.")
     return section, numbers
 
 
@@ -81,7 +83,7 @@ def expression_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
                 "during training, though never their expression; the held-out rows are free of that."
             )
     if not section.tables:
-        section.notes.append("No species has an expression table.")
+        section.notes.append("The configuration predicts no expression.")
     return section, numbers
 
 
