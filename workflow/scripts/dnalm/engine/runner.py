@@ -115,7 +115,7 @@ class Runner:
         full = self._batch_rows * len(self._devices)
         waiting: deque[_Sent] = deque()
         for batch in plan_batches(lengths, full, self._nominal, self._limit):
-            for part in self._parts(batch):
+            for part in self._parts(batch):  # one, unless memory ran out since the batches were planned
                 waiting.append(self._send(rows, part))
                 if len(waiting) >= IN_FLIGHT:
                     yield from self._fetch(rows, waiting.popleft())
@@ -123,10 +123,12 @@ class Runner:
             yield from self._fetch(rows, waiting.popleft())
 
     def _parts(self, batch: Batch) -> Iterator[Batch]:
-        """Cuts a batch to the size that fits by now."""
-        step = self._batch_rows * len(self._devices)
-        for start in range(0, len(batch.rows), step):
-            yield Batch(batch.rows[start : start + step], batch.length)
+        """Cuts a batch to the size that fits by the time that a part is asked for."""
+        rows = batch.rows
+        while len(rows):
+            step = self._batch_rows * len(self._devices)
+            yield Batch(rows[:step], batch.length)
+            rows = rows[step:]
 
     def _send(self, rows: Sequence[Any], batch: Batch) -> _Sent:
         """Starts one batch, filled up to the full number of rows."""

@@ -86,7 +86,7 @@ def _load(path: Path, stamp: str) -> Arrays | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             if str(file[STAMP]) == stamp:
                 return {name: file[name] for name in file.files if name != STAMP}
         log.warning("%s: belongs to another run; computed again", path.name)
