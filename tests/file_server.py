@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CUT = "cut"  # answers with the whole length and sends 60 % of it
+STALL = "stall"  # likewise, and keeps the connection open
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Site:
     minds_if_range: bool = True
     headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def asked(self, path: str) -> list[dict[str, str]]:
         """Returns the headers of every request for a path."""
@@ -64,19 +66,22 @@ class Handler(BaseHTTPRequestHandler):
         asked = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
         same = not site.minds_if_range or self.headers.get("If-Range") == headers.get("ETag")
         if not (asked and site.ranges and same):
-            return self._send(200, content, headers, answer == CUT)
+            return self._send(200, content, headers, answer)
         start = int(asked[1])
         if start >= len(content):
             return self._send(416, b"", {"Content-Range": f"bytes */{len(content)}"})
         headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        return self._send(206, content[start:], headers, answer == CUT)
+        return self._send(206, content[start:], headers, answer)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: bool = False) -> None:
+    def _send(self, status: int, body: bytes, headers: dict[str, str], answer: object = None) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: len(body) * 6 // 10] if cut else body)
+        self.wfile.write(body[: len(body) * 6 // 10] if answer in (CUT, STALL) else body)
+        self.wfile.flush()
+        if answer == STALL:
+            self.site.closing.wait(30)
         self.close_connection = True
 
 
@@ -95,6 +100,7 @@ class HttpServer:
         return self.site
 
     def __exit__(self, *_: object) -> None:
+        self.site.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -24,7 +24,8 @@ SOFT = "Homo_sapiens.GRCh38.dna_sm.toplevel.fa.gz"
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
     with HttpServer() as site:
         yield site
 

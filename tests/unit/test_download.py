@@ -6,12 +6,13 @@ import json
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import fetch_genome
 import pytest
 import read_annotation
-from file_server import CUT, FtpServer, HttpServer, bsd_sum, ensembl_folder, names_in, ncbi_zip
+from file_server import CUT, STALL, FtpServer, HttpServer, bsd_sum, ensembl_folder, names_in, ncbi_zip
 
 from dnalm.download import Source, ensembl, fetch, lock, obtain, transfer
 from dnalm.download.part import Part
@@ -24,7 +25,8 @@ PACKED = gzip.compress(FASTA, mtime=0)
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
     with HttpServer() as site:
         yield site
 
@@ -71,6 +73,22 @@ def test_8_a_cut_download_resumes_in_the_next_run(site, tmp_path):
     get(site, "/x.bin", tmp_path / "x.bin")
     assert (tmp_path / "x.bin").read_bytes() == CONTENT and names_in(tmp_path) == ["x.bin"]
     assert site.asked("/x.bin")[1]["Range"] == "bytes=3000000-"
+
+
+def test_8_a_killed_download_resumes_in_the_next_run(site, tmp_path):
+    site.files["/x.bin"], site.answers["/x.bin"] = CONTENT, [STALL]
+    script = "import sys; from dnalm.download import fetch; fetch(sys.argv[1], sys.argv[2])"
+    environment = {"PYTHONPATH": str(Path(fetch_genome.__file__).parent), "no_proxy": "*"}
+    command = [sys.executable, "-c", script, f"{site.url}/x.bin", tmp_path / "x.bin"]
+    with subprocess.Popen(command, env=environment) as process:
+        while sum(path.stat().st_size for path in tmp_path.glob("*.part")) < 2_000_000:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert not (tmp_path / "x.bin").exists()
+    get(site, "/x.bin", tmp_path / "x.bin")
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT and names_in(tmp_path) == ["x.bin"]
+    assert int(site.asked("/x.bin")[1]["Range"].removeprefix("bytes=").rstrip("-")) >= 2_000_000
 
 
 def test_9_a_server_without_ranges_sends_all_again(site, tmp_path, caplog):
@@ -180,8 +198,9 @@ def test_17_the_part_of_a_dead_process_is_taken_up_and_that_of_a_living_one_is_n
     subprocess.run([sys.executable, "-c", script, tmp_path / "x.bin"], check=True, env={"PYTHONPATH": folder})
     taken = Part(tmp_path / "x.bin")
     assert taken.size == 5 and taken.about == {"url": "u"}
+    (tmp_path / "x.bin.old.part").write_bytes(b"of x.bin.old")
     other = Part(tmp_path / "x.bin")  # while `taken` is in use
-    assert other.size == 0 and taken.size == 5
+    assert other.size == 0 and taken.size == 5 and (tmp_path / "x.bin.old.part").exists()
 
 
 def test_the_lock_records_at_first_use_and_enforces_afterwards(tmp_path):

@@ -102,11 +102,12 @@ def make_tiles(
             f"found {overlap_bp}, expected 0 to {length_bp - 1} (below the window length)",
             "Lower it.",
         )
-    step, tables = length_bp - overlap_bp, []
-    for contig, length in lengths.items():
-        starts = np.arange(0, max(length - overlap_bp, 1), step)
-        tables.append(pd.DataFrame({"contig": contig, "start": starts, "end": starts + length_bp}))
-    tiles = pd.concat(tables, ignore_index=True)
+    step = length_bp - overlap_bp
+    sizes = np.fromiter(lengths.values(), np.int64, len(lengths))
+    counts = np.maximum(-(-(sizes - overlap_bp) // step), 1)  # to reach every base; a short contig has one
+    places = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    contigs = np.repeat(np.array(list(lengths), dtype=object), counts)
+    tiles = pd.DataFrame({"contig": contigs, "start": places * step, "end": places * step + length_bp})
     tiles["name"] = _locations(tiles)
     tiles["strand"] = "+"
     return _keep(tiles, genome, max_n_fraction, max_tokens, k)

@@ -10,11 +10,13 @@ import glob
 import json
 import os
 import platform
+import re
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
+OWNER = re.compile(r"(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")
 STALE_S = 600  # a part of another host's process that has not grown for so long has no owner any more
 
 
@@ -102,9 +104,11 @@ def _is_free(path: Path, target: Path) -> bool:
     owner = path.name.removeprefix(target.name).removesuffix(".part").removeprefix(".")
     if not owner:
         return True
-    host, _, rest = owner.rpartition("-")[0].rpartition("-")
-    if host == (platform.node() or "host") and rest.isdecimal():
-        return not _alive(int(rest))
+    named = OWNER.fullmatch(owner)
+    if named is None:
+        return False  # the part of another file whose name begins alike
+    if named["host"] == (platform.node() or "host"):
+        return not _alive(int(named["process"]))
     try:
         return time.time() - path.stat().st_mtime > STALE_S
     except FileNotFoundError:
