@@ -285,6 +285,7 @@ SETTINGS = {
     "other_size": ({"embed_dim": 16}, r"wrong shape"),
     "other_depth": ({"num_layers": 2}, r"attention_layer_1/~/fc1/w: parameter missing"),
     "other_k": ({"k_for_kmers": 4}, r"k_for_kmers 4 with rotary positions not known"),
+    "kind": ({"num_layers": "many"}, r"hyperparams\.json: an entry is of the wrong kind"),
     "activation": ({"ffn_activation_name": "tanh"}, r"ffn_activation: 'tanh' does not fit"),
 }
 
@@ -360,6 +361,8 @@ SEQUENCES = {
     "output": (GOOD, ["--outputs", "embedding"], r"--outputs: 'embedding' not known"),
     "no_head": (GOOD, ["--outputs", "segmentation"], r"this checkpoint has no segmentation head"),
     "rescaling": (GOOD, ["--rescaling-factor", "0"], r"--rescaling-factor: 0\.0 with rotary positions"),
+    "rescaling_nan": (GOOD, ["--rescaling-factor", "nan"], r"--rescaling-factor: nan with rotary"),
+    "batch_size": (GOOD, ["--batch-size", "0"], r"--batch-size: found 0, expected at least 1"),
     "too_long": (
         GOOD + "ACG" * 64,
         [],

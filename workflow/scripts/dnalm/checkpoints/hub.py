@@ -67,7 +67,12 @@ def read_hub_config(files: HubFiles) -> ModelConfig:
         UserError: missing, damaged or of another model.
     """
     translate = jax_config if files.is_jax else torch_config
-    return translate(read_record(files.config), files.config)
+    try:
+        return translate(read_record(files.config), files.config)
+    except (TypeError, ValueError) as fault:
+        raise UserError(
+            files.config, f"an entry is of the wrong kind ({fault})", "Fetch it again."
+        ) from fault
 
 
 def read_hub_params(files: HubFiles, config: ModelConfig) -> Params:

@@ -101,7 +101,8 @@ def check_input(
         UserError: an id without an embedding, more tokens than the model takes, or a rescaling factor
             that is not positive or of a model without rotary positions.
     """
-    if rescaling_factor is not None and (rescaling_factor <= 0 or config.positional_embedding != "rotary"):
+    rotary = config.positional_embedding == "rotary"
+    if rescaling_factor is not None and not (rotary and 0 < rescaling_factor < float("inf")):
         raise UserError(
             "--rescaling-factor",
             f"{rescaling_factor} with {config.positional_embedding} positions "
@@ -114,7 +115,7 @@ def check_input(
     counts = (tokens != config.kmers.pad_id).sum(axis=1)
     if counts.max() > limit:
         row = int(counts.argmax())
-        stretch = ", or a larger --rescaling-factor" if config.positional_embedding == "rotary" else ""
+        stretch = ", or a larger --rescaling-factor" if rotary else ""
         raise UserError(
             names[row] if names else f"row {row + 1}",
             f"window too long for the model (found {counts[row]} tokens, expected at most {limit})",
@@ -132,11 +133,17 @@ def run_model(
     rescaling_factor: float | None = None,
     batch_size: int = 8,
 ) -> dict[str, np.ndarray]:
-    """Returns the outputs of all rows, float32, by the names of `models.forward`, and `features`."""
+    """Returns the outputs of all rows, float32, by the names of `models.forward`, and `features`.
+
+    Raises:
+        UserError: a batch size below 1.
+    """
     import jax
 
     from dnalm.models import forward
 
+    if batch_size < 1:
+        raise UserError("--batch-size", f"found {batch_size}, expected at least 1")
     apply = jax.jit(
         forward(
             config,
