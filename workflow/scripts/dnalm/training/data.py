@@ -119,12 +119,6 @@ class WindowSampler:
         wanted: Mapping[tuple[str, str], Int[np.ndarray, " N"]] | None = None,
         keep_others: float = 1.0,
     ) -> None:
-        if not segments:
-            raise UserError(
-                "training windows",
-                f"none of {window_bp} bp without N lies outside what is held out",
-                "Hold out less.",
-            )
         self.segments, self.window_bp = list(segments), window_bp
         self._wanted, self._keep_others = wanted or {}, keep_others
         self._ends = np.cumsum([piece.end - piece.start - window_bp + 1 for piece in segments])
@@ -169,6 +163,12 @@ class TrainingGenome:
             for contig, sequence in self.sequences.items()
             for segment in allowed_segments(contig, sequence, excluded, window_bp)
         ]
+        if not self.segments:
+            raise UserError(
+                "training windows",
+                f"none of {window_bp} bp without N lies outside what is held out",
+                "Hold out less, or shorten window_bp.",
+            )
         self._packed = {} if table is None else self._pack(table)
 
     def _pack(self, table: pd.DataFrame) -> dict[tuple[str, str], UInt8[np.ndarray, " S"]]:
