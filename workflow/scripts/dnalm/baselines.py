@@ -1,0 +1,72 @@
+"""Features of the sequence alone, that a model's embeddings must beat: k-mer counts and one-hot letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, Int8
+
+from dnalm.errors import UserError
+
+BASELINES = ("kmer", "one_hot")
+KMER_LENGTHS = (3, 4, 5)  # of the probes: 64 + 256 + 1,024 columns
+BLOCK_BASES = 1 << 22  # counted at a time; bounds memory
+
+_CODES = np.full(256, -1, np.int8)
+for _letters, _code in ((b"Aa", 0), (b"Cc", 1), (b"Gg", 2), (b"Tt", 3)):
+    _CODES[list(_letters)] = _code
+
+
+def base_codes(sequences: Sequence[str]) -> Int8[np.ndarray, "B S"]:
+    """Returns A, C, G, T as 0 to 3; -1 for other letters and after the end of shorter sequences."""
+    codes = np.full((len(sequences), max(map(len, sequences), default=0)), -1, np.int8)
+    for row, sequence in enumerate(sequences):
+        codes[row, : len(sequence)] = _CODES[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
+    return codes
+
+
+def kmer_counts(
+    sequences: Sequence[str], lengths: Sequence[int] = KMER_LENGTHS
+) -> Float32[np.ndarray, "B K"]:
+    """Counts each sequence's k-mers as they read, for each k of `lengths`: K = sum of 4^k columns.
+
+    K-mers are in the order of the alphabet; those that hold a letter other than A, C, G, T count nowhere.
+    """
+    columns = sum(4**k for k in lengths)
+    rows = max(1, BLOCK_BASES // max(max(map(len, sequences), default=1), columns))
+    blocks = [np.empty((0, columns), np.float32)]
+    for first in range(0, len(sequences), rows):
+        codes = base_codes(sequences[first : first + rows])
+        blocks.append(np.concatenate([_count(codes, k) for k in lengths], axis=1))
+    return np.concatenate(blocks)
+
+
+def one_hot(sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
+    """Returns four columns per base (A, C, G, T), K = 4 S; all zero for other letters.
+
+    Raises:
+        UserError: sequences of different lengths.
+    """
+    lengths = sorted({len(sequence) for sequence in sequences})
+    if len(lengths) > 1:
+        raise UserError(
+            "one_hot",
+            f"sequences differ in length (found {lengths[0]} to {lengths[-1]} bp)",
+            "Use kmer, or windows of one length.",
+        )
+    codes = base_codes(sequences)
+    return (codes[:, :, None] == np.arange(4, dtype=np.int8)).astype(np.float32).reshape(len(codes), -1)
+
+
+def _count(codes: Int8[np.ndarray, "B S"], k: int) -> Float32[np.ndarray, "B K"]:
+    count = codes.shape[1] - k + 1
+    if count < 1:
+        return np.zeros((len(codes), 4**k), np.float32)
+    kmers, known = np.zeros((len(codes), count), np.int64), np.ones((len(codes), count), bool)
+    for i in range(k):
+        kmers = kmers * 4 + codes[:, i : i + count]
+        known &= codes[:, i : i + count] >= 0
+    kmers += np.arange(len(codes))[:, None] * 4**k
+    counted = np.bincount(kmers[known], minlength=len(codes) * 4**k)
+    return counted.reshape(len(codes), -1).astype(np.float32)

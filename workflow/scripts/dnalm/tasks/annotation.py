@@ -1,0 +1,128 @@
+"""Tasks from an annotation: splice donors, splice acceptors and promoters against decoys of the same regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dnalm import folds
+from dnalm.errors import UserError
+from dnalm.files import require_file
+from dnalm.genome import Genome, reverse_complement_text
+from dnalm.genome.regions import read_regions
+from dnalm.tasks.candidates import balance, promoter_candidates, splice_candidates
+from dnalm.tasks.sites import Shape
+
+# contig, start, end: on the forward strand. sequence: as read on `strand`. label: 1 true, 0 decoy.
+# group: windows that overlap, touch or nearly agree; a group lies in one fold.
+TASK_COLUMNS = ("name", "contig", "start", "end", "strand", "sequence", "label", "group", "fold")
+BASES_AFTER_TSS = 50
+
+
+def make_annotation_task(
+    kind: str,
+    genome: Genome,
+    annotation: pd.DataFrame,
+    regions: Sequence[str] = (),
+    length_bp: int = 600,
+    fold_count: int = 10,
+    max_examples: int = 4000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Returns a balanced task as TASK_COLUMNS, in the genome's order.
+
+    A window of a splice site has its first letter (G of GT, A of AG) at index length_bp // 2; a promoter
+    window holds 50 bases after the first transcribed base and, at 300 bp, 249 before it. Windows lie
+    wholly in a region and hold no N; those on the minus strand are reverse-complemented.
+
+    Args:
+        kind: splice_donor, splice_acceptor or promoter.
+        regions: contig:start-end, or contigs; none: the whole genome.
+
+    Raises:
+        UserError: a class with fewer examples than folds, or too few groups of related windows.
+
+    Source: promoter windows: -249 to +50, Oubounyt et al. 2019 (DeePromoter).
+    """
+    if max_examples < 2:
+        raise UserError("--max-examples", f"found {max_examples}, expected at least 2", "Raise it.")
+    spans, wanted = read_regions(regions, genome.lengths), max_examples // 2
+    if kind == "promoter":
+        shape = Shape(length_bp - 1 - BASES_AFTER_TSS, length_bp)
+        found = promoter_candidates(genome, annotation, spans, shape, wanted, seed)
+    else:
+        shape = Shape(length_bp // 2, length_bp)
+        found = splice_candidates(kind, genome, annotation, spans, shape, wanted, seed)
+    counts = {"true": int((found["pool"] == "true").sum()), "decoy": int((found["pool"] != "true").sum())}
+    if min(counts.values()) < fold_count:
+        raise UserError(
+            f"task {kind}",
+            f"too few examples for {fold_count} folds (found {counts['true']} true sites and "
+            f"{counts['decoy']} decoys, expected at least {fold_count} of each)",
+            "Give more regions, or fewer folds.",
+        )
+    task = _windows(balance(found, wanted), genome, length_bp)
+    return add_folds(task, fold_count, seed, f"task {kind}")
+
+
+def add_folds(task: pd.DataFrame, fold_count: int, seed: int, where: str) -> pd.DataFrame:
+    """Adds `group` and `fold`, and proves that no group is parted.
+
+    Raises:
+        UserError: too few groups, or a leak.
+    """
+    sequences = task["sequence"].tolist()
+    group = folds.group_windows(task, sequences)
+    labels = task["label"].to_numpy()
+    fold = folds.grouped_folds(group, labels, fold_count, seed)
+    folds.check_leaks(task, fold, sequences, where)
+    folds.check_classes(labels, fold, where, minimum=fold_count)
+    return task.assign(group=group, fold=fold)[list(TASK_COLUMNS)]
+
+
+def read_task(path: str | Path) -> pd.DataFrame:
+    """Reads a task's table and checks what a probe relies on.
+
+    Raises:
+        UserError: missing, no Parquet, a column missing, a name twice, labels or folds that cannot be
+            cross-validated.
+    """
+    import pyarrow as pa
+
+    path, columns = require_file(path, "task"), ["name", "sequence", "label", "fold"]
+    try:
+        task = pd.read_parquet(path)
+    except (pa.ArrowInvalid, OSError) as fault:
+        raise UserError(path, f"is no readable Parquet table ({fault})", "Run make_task.py again.") from fault
+    missing = [column for column in columns if column not in task.columns]
+    if missing:
+        raise UserError(path, f"lacks the columns {', '.join(missing)}", "Run make_task.py again.")
+    if task["name"].duplicated().any():
+        raise UserError(path, f"holds {task['name'][task['name'].duplicated()].iloc[0]!r} twice", "Mend it.")
+    labels, fold = task["label"].to_numpy(), task["fold"].to_numpy()
+    if not np.isin(labels, (0, 1)).all():
+        found = ", ".join(map(str, pd.unique(task["label"])[:5]))
+        raise UserError(path, f"labels are {found}, expected 0 and 1", "Mend the task.")
+    if len(np.unique(fold)) < 2:
+        raise UserError(path, f"one fold only (of {len(task)} rows), expected two or more", "Mend the task.")
+    folds.check_classes(labels, fold, path, minimum=2)
+    folds.check_leaks(task, fold, task["sequence"].tolist(), path)
+    return task
+
+
+def _windows(examples: pd.DataFrame, genome: Genome, length_bp: int) -> pd.DataFrame:
+    """Adds name, end and sequence; sorts by contig in the genome's order, start and strand."""
+    place = {contig: number for number, contig in enumerate(genome.lengths)}
+    order = np.lexsort((examples["strand"], examples["start"], examples["contig"].map(place)))
+    task = examples.iloc[order].reset_index(drop=True)
+    task["end"] = task["start"] + length_bp
+    task["name"] = [f"{row.contig}:{row.start}-{row.end}({row.strand})" for row in task.itertuples()]
+    texts = [genome.fetch(row.contig, row.start, row.end).upper() for row in task.itertuples()]
+    reverse = (task["strand"] == "-").tolist()
+    task["sequence"] = [
+        reverse_complement_text(text) if minus else text for text, minus in zip(texts, reverse, strict=True)
+    ]
+    return task
