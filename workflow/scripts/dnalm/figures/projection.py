@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 SEED = 1
 MAX_WINDOWS = 2000  # beyond it a seeded subsample: t-SNE takes about ten seconds on one core
-MIN_TSNE = 100  # below it two principal components say as much
+MIN_TSNE = 300  # below it two principal components say as much
 COMPONENTS, PERPLEXITY, NEIGHBOURS = 30, 30.0, 15
 
 
@@ -60,11 +60,12 @@ def project(embeddings: Float[np.ndarray, "B D"], seed: int = SEED) -> Projectio
 
 def neighbour_agreement(embeddings: Float[np.ndarray, "B D"], classes: np.ndarray) -> tuple[float, float]:
     """Returns the share of each window's 15 nearest neighbours that share its class, and that by chance."""
-    from sklearn.neighbors import NearestNeighbors
-
     scores, _ = principal_components(embeddings)
     count = min(NEIGHBOURS, len(scores) - 1)
-    near = NearestNeighbors(n_neighbors=count).fit(scores).kneighbors(return_distance=False)
+    squares = (scores**2).sum(axis=1)
+    distances = squares[:, None] + squares[None, :] - 2 * scores @ scores.T
+    np.fill_diagonal(distances, np.inf)  # no window is its own neighbour
+    near = np.argpartition(distances, count - 1, axis=1)[:, :count]
     same = float((classes[near] == classes[:, None]).mean())
     _, sizes = np.unique(classes, return_counts=True)
     by_chance = float((sizes * (sizes - 1)).sum() / (len(classes) * (len(classes) - 1)))
