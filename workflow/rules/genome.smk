@@ -2,12 +2,14 @@
 
 
 def genome_source(wildcards):
-    """Returns the options that say where a species' genome comes from."""
+    """Returns the options that say where a species' genome comes from; what is fetched is pinned in a lock file."""
     genome = SPECIES[wildcards.species]["genome"]
-    if isinstance(genome, str):
+    if genome_input(wildcards):
         return options(source=resource(genome))
-    return options(**{key: value for key, value in genome.items() if key != "soft_masked"},
-                   not_soft_masked=genome.get("soft_masked") is False)  # fmt: skip
+    source = {"source": genome} if isinstance(genome, str) else dict(genome)
+    source["contig"] = source.pop("contigs", None)
+    source["not_soft_masked"] = source.pop("soft_masked", True) is False
+    return options(**source, lock_file="config/genomes.lock.json")
 
 
 def genome_input(wildcards):
@@ -76,7 +78,7 @@ rule fetch_genome:
         contigs=contig_options,
     shell:
         "{PYTHON:q} {SCRIPTS:q}/fetch_genome.py {params.source:q} {params.contigs:q}"
-        " --lock-file config/genomes.lock.json --output {output.fasta:q} 2> {log:q}"
+        " --output {output.fasta:q} 2> {log:q}"
 
 
 rule read_annotation:
