@@ -80,15 +80,7 @@ def task_summary(
     )
     for shift, task in enumerate(tasks):
         for place, (name, layer) in enumerate(names):
-            rows.append(
-                (
-                    task,
-                    name,
-                    layer,
-                    metric,
-                    0.62 + 0.2 * (place == 1) - 0.09 * place - 0.1 * shift,
-                    0.06,
-                    1200,
-                )
-            )
-    return pd.DataFrame(rows, columns=["task", "features", "layer", "metric", "mean", "sd2", "n"])
+            mean = 0.62 + 0.2 * (place == 1) - 0.09 * place - 0.1 * shift
+            rows.append((task, name, layer, metric, mean, 0.03, 0.06, 10, 1200, 0.5))
+    columns = ["task", "features", "layer", "metric", "mean", "sd", "sd2", "folds", "n", "base_rate"]
+    return pd.DataFrame(rows, columns=columns)

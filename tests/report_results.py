@@ -118,9 +118,8 @@ def make_results(folder, figures=True):
     for model in ("demo_nt", "demo_segment_nt"):
         path = results / "models" / model / "config.json"
         path.parent.mkdir(parents=True)
-        path.write_text(
-            json.dumps({"tokenizer": "v2_6mer", "max_tokens": 513, "num_layers": 3, "embed_dim": 128})
-        )
+        model = {"tokenizer": "v2_6mer", "max_tokens": 513, "num_layers": 3, "embed_dim": 128, "features": []}
+        path.write_text(json.dumps({"model": model, "details": {}}))
     kinds = (f"tracks.{SPECIES}.elements", "tasks", f"expression.{SPECIES}.rna_seq", f"map.{SPECIES}.tiles")
     stems = [make_figure(results / "figures" / kind, f"Figure {kind}") for kind in kinds] if figures else []
     path = folder / "config.json"

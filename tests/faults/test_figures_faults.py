@@ -12,6 +12,8 @@ from toy_genes import toy_annotation, toy_tracks
 
 from dnalm.annotation import write_annotation
 
+HEADER = "task\tfeatures\tlayer\tmetric\tmean\tsd2\tfolds\tn\tbase_rate\n"
+
 
 def refuse(step, arguments, folder, pattern, capsys):
     """Runs a plotting program that must refuse its input and leave nothing."""
@@ -66,10 +68,13 @@ def test_every_missing_task_result_is_named(tmp_path, summary, capsys):
     ("text", "pattern"),
     [
         ("", r"summary\.tsv: summary of a task is empty \(0 bytes\)"),
-        ("task\tfeatures\tlayer\tmetric\tmean\tsd2\tn\n", r"summary\.tsv: summary of a task has no rows"),
-        ("task\tmean\nx\t1\n", r"lacks the columns features, layer, metric, sd2, n \(found task, mean\)"),
+        (HEADER, r"summary\.tsv: summary of a task has no rows"),
         (
-            "task\tfeatures\tlayer\tmetric\tmean\tsd2\tn\nt\tkmer\tNA\tauroc\t1\t0\t9\n",
+            "task\tmean\nx\t1\n",
+            r"lacks the columns features, layer, metric, sd2, folds, n, base_rate \(found task, mean\)",
+        ),
+        (
+            HEADER + "t\tkmer\tNA\tauroc\t1\t0\t9\t9\t0.5\n",
             r"holds no metric mcc \(found auroc\)",
         ),
     ],

@@ -51,6 +51,7 @@ def test_a_missing_piece_is_named(made, lost, capsys):
         ),
         (f"figures/tracks.{SPECIES}.elements.svg", "<svg width='3pt'>", r"is no whole SVG drawing"),
         ("models/demo_nt/config.json", "{", r"config\.json: is not JSON"),
+        ("models/demo_nt/config.json", "{}", r"config\.json: describes no model"),
     ],
 )
 def test_a_damaged_piece_is_named(made, path, content, pattern, capsys):

@@ -14,7 +14,7 @@ from figure_tables import task_summary
 from report_results import CARD, SPECIES, make_results
 
 from dnalm.errors import UserError
-from dnalm.report import genomes, images, key_numbers, markdown, page, text
+from dnalm.report import genomes, images, key_numbers, markdown, page, provenance, text
 from dnalm.report.sources import Sources
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -130,6 +130,8 @@ def test_the_numbers_of_the_tables_are_on_the_page(parsed):
         "random weights 0.440; k-mer counts 0.350; one-hot 0.260",
         "No model card came with this checkpoint.",
         "It is no substitute for a published model.",
+        "v2_6mer, at most 513",
+        "Mean ± 2 s.d. over 10 folds; n = 1,200 examples, share of positives 0.5.",
         "matplotlib",
     ):
         assert words in parsed.text, words
@@ -205,6 +207,19 @@ def test_each_model_is_compared_with_its_own_random_twin():
     assert lines["demo_nt, layer 3"].baselines.startswith("random weights 0.440")
     assert "random weights 0.900" in lines["demo_segment_nt, layer 3"].baselines
     assert lines["demo_segment_nt, layer 3"].reading == "no clear gain over random weights"
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({}, "CPU"),
+        ({"device": "cpu", "kind": "cpu", "devices": 1}, "CPU"),
+        ({"device": "gpu", "kind": "NVIDIA H200", "devices": 1}, "NVIDIA H200"),
+        ({"device": "gpu", "kind": "NVIDIA H200", "devices": 8}, "8 NVIDIA H200"),
+    ],
+)
+def test_devices(run, said):
+    assert provenance.device_name(run) == said
 
 
 @pytest.mark.parametrize(

@@ -112,14 +112,15 @@ def plot_tasks(
     """Draws one facet per task; a value that is missing is a gap with a note.
 
     Args:
-        table: task, features, layer, mean, sd2 (2 s.d. over folds), n (examples), of one metric.
+        table: task, features, layer, mean, sd2 (2 s.d. over folds), folds, n (examples), of one metric.
         note: probe, folds and models, for the line below the figure.
         metric: name of the metric, for the axis.
     """
     tasks, pairs = list(dict.fromkeys(table["task"])), feature_order(table)
     colours, labels = feature_colours(pairs), [feature_label(*pair) for pair in pairs]
     low = min(0.0, float(np.floor(10 * (table["mean"] - table["sd2"].fillna(0)).min()) / 10))
-    note += f" Bars: mean {metric} over folds; whiskers: ± 2 s.d. over folds; grey: baselines."
+    folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
+    note += f" Bars: mean {metric} over {folds} folds; whiskers: ± 2 s.d. over folds; grey: baselines."
     with style.applied():
         columns = min(MOST_COLUMNS, len(tasks))
         rows = -(-len(tasks) // columns)

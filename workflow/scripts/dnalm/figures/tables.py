@@ -17,7 +17,7 @@ EXPRESSION_COLUMNS = (
     "r2_pearson", "R2_pooled", "R2_mean", "R2_2sd",
 )  # fmt: skip
 METRIC_NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "auPRC", "accuracy": "Accuracy"}
-SUMMARY_COLUMNS = ("task", "features", "layer", "metric", "mean", "sd2", "n")
+SUMMARY_COLUMNS = ("task", "features", "layer", "metric", "mean", "sd2", "folds", "n", "base_rate")
 METRIC_COLUMNS = (
     "feature", "labels", "n_bases", "positives", "base_rate", "auprc", "auroc", "mcc", "best_mcc",
 )  # fmt: skip

@@ -18,7 +18,7 @@ from dnalm.figures.tables import (
 from dnalm.report.images import load_figure
 from dnalm.report.key_numbers import KeyNumber, compare
 from dnalm.report.sources import Sources
-from dnalm.report.text import Section, Table, count, number, of_species, species_name, words
+from dnalm.report.text import Section, Table, count, number, of_species, rate, species_name, words
 
 SUBSETS = {"all": "all", "expressed": "counts above 0", "held_out": "held-out region"}
 
@@ -56,7 +56,10 @@ def task_table(table: pd.DataFrame, title: str) -> Table:
         for pair in feature_order(table)
     ]
     headers = ["Features", *(METRIC_NAMES.get(metric, words(metric)) for metric in metrics)]
-    return Table(title, headers, rows, note="Mean ± 2 s.d. over folds.")
+    first = table.iloc[0]
+    note = f"Mean ± 2 s.d. over {count(first['folds'])} folds; n = {count(first['n'])} examples, "
+    note += f"share of positives {rate(first['base_rate'])}."
+    return Table(title, headers, rows, note=note)
 
 
 def expression_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:

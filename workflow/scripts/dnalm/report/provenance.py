@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from dnalm import __version__
 from dnalm.checkpoints.registry import read_models
+from dnalm.errors import UserError
 from dnalm.files import read_json, require_file
 from dnalm.report import markdown
 from dnalm.report.sources import Sources
@@ -43,15 +45,17 @@ def describe_models(sources: Sources) -> list[Model]:
     table = read_models().set_index("model")
     models = []
     for name in sources.models():
-        config = read_json(sources.file(f"models/{name}/config.json"))
-        config = config.get("config", config)
+        path = sources.file(f"models/{name}/config.json")
+        config = read_json(path).get("model")
+        if not isinstance(config, dict):
+            raise UserError(path, "describes no model", "Convert the checkpoint again.")
         row = table.loc[name] if name in table.index else {}
         facts = [
             ("Family", str(row.get("family", ""))),
             ("Tokens", f"{config.get('tokenizer', '')}, at most {count(config.get('max_tokens'))}"),
             ("Size", f"{config.get('num_layers')} layers of {config.get('embed_dim')} dimensions"),
             ("Elements", listing([str(feature) for feature in config.get("features", [])])),
-            ("Strand convention", str(config.get("labels", "")).replace("_", " ")),
+            ("Strand convention", str(config.get("labels", ""))),
             ("Licence of the weights", str(row.get("licence", "")) or "see its source"),
         ]
         facts = [(key, value) for key, value in facts if value not in ("", "none")]
@@ -68,6 +72,13 @@ def manifests(sources: Sources) -> list[Path]:
     species = [f"species/{name}" for name in sources.config["species"]]
     folders = [*species, *(f"models/{name}" for name in sources.models()), *tasks]
     return [path for folder in folders for path in sorted((sources.results / folder).rglob("*manifest.json"))]
+
+
+def device_name(run: Mapping[str, object]) -> str:
+    """Returns what a step ran on, as its manifest says: the kind of the accelerator, else CPU."""
+    kind, devices = str(run.get("kind", "cpu")), run.get("devices", 1)
+    many = f"{devices} " if isinstance(devices, int) and devices > 1 else ""
+    return many + ("CPU" if kind.lower() == "cpu" else kind)
 
 
 def step_table(sources: Sources) -> Table | None:
