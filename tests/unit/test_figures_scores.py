@@ -70,6 +70,17 @@ def test_expression_panel_says_n_and_both_scores(drawn):
     assert "Whiskers: ± 2 s.d. over folds" in drawn.get_label()
 
 
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("log2", "log2"), ("counts", "log2(CPM + 1)"), ("tpm", "log2(TPM + 1)"), ("z", "z")]
+)
+def test_axes_name_the_scale(unit, scale):
+    figure = expression.plot_expression(
+        expression.choose(expression_predictions()), expression_metrics(), "x", unit
+    )
+    assert figure.axes[0].get_xlabel() == f"Predicted expression ({scale})"
+    assert figure.axes[0].get_ylabel() == f"Observed expression ({scale})"
+
+
 def test_every_set_of_features_has_its_marks(drawn):
     facet = drawn.axes[1]
     means = [

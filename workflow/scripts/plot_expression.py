@@ -21,7 +21,7 @@ def parse_arguments(argv):
     add("--value-column", help="expression column to draw (default: the first)")
     add("--features", help="model whose predictions are drawn (default: the first)")
     add("--layer", help="its layer (default: the deepest)")
-    add("--unit", default="log2", help="unit of the expression values, for the axis labels")
+    add("--unit", default="log2", help="unit of the expression table (counts, cpm, tpm, log2), for the axes")
     add("--species", default="", help="name of the species, for the title")
     add("--output-stem", required=True, help="path of the figure without its suffix")
     return parser.parse_args(argv)

@@ -14,6 +14,8 @@ from dnalm.figures import palette, style
 from dnalm.figures.density import SHARES, draw_density
 from dnalm.figures.tables import feature_colours, feature_label, feature_order, layer_text
 
+# unit of the table -> what its values have become, for the axes
+SCALES = {"log2": "log2", "counts": "log2(CPM + 1)", "cpm": "log2(CPM + 1)", "tpm": "log2(TPM + 1)"}
 SUBSETS = {"all": "All genes", "expressed": "Expressed genes", "held_out": "Held-out region"}
 SQUARE_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 56.0, 12.0, 8.0, 11.0
 SECOND_MM, RIGHT_MM, FACET_GAP_MM, FACET_TOP_MM, LEGEND_MM = 76.0, 4.0, 4.5, 12.0, 15.0
@@ -177,8 +179,9 @@ def plot_expression(
         predictions: of one value column, set of features and layer (see `choose`).
         metrics: tables.EXPRESSION_COLUMNS; rows of other value columns are left out.
         note: model, regression and folds, for the line below the figure.
-        unit: of the expression values, for the axis labels.
+        unit: of the expression table (counts, cpm, tpm, log2), or a label of its own, for the axes.
     """
+    scale = SCALES.get(unit, unit)
     pair = (str(predictions["features"].iloc[0]), layer_text(predictions["layer"].iloc[0]))
     metrics = metrics[metrics["value_column"] == predictions["value_column"].iloc[0]]
     shares = ", ".join(f"{share:.0%}" for share in sorted(SHARES))
@@ -191,7 +194,7 @@ def plot_expression(
         figure = style.new_figure(width_mm, height_mm)
         axes = style.add_axes(figure, LEFT_MM, TOP_MM, SQUARE_MM, SQUARE_MM)
         draw_density(axes, predictions["predicted"].to_numpy(float), predictions["observed"].to_numpy(float))
-        axes.set(xlabel=f"Predicted expression ({unit})", ylabel=f"Observed expression ({unit})")
+        axes.set(xlabel=f"Predicted expression ({scale})", ylabel=f"Observed expression ({scale})")
         score = _cell(metrics, pair, "all", "grouped")
         lines = [f"n = {len(predictions):,}"]
         if score is not None:
