@@ -48,10 +48,10 @@ def padded(tokens, length):
 # --- padding --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [SMALL, LEARNED], ids=["rotary", "learned"])
-def test_padding_changes_no_valid_position(config):
+@pytest.mark.parametrize(("config", "mapped"), [(SMALL, True), (LEARNED, False)], ids=["rotary", "learned"])
+def test_padding_changes_no_valid_position(config, mapped):
     params = models.init_params(config, 1)
-    apply = jax.jit(models.forward(config, layers=(1, 2), attention_layers=(1,), logits=True))
+    apply = jax.jit(models.forward(config, (1, 2), attention_layers=(1,), logits=True, mapped=mapped))
     tokens = tokens_of(config, 7)
     tokens[0, 3] = MASK
     alone, beside = apply(params, tokens), apply(params, padded(tokens, 12))
@@ -149,6 +149,16 @@ def test_mapped_and_batched_heads_agree_in_value_and_gradient():
     for a, b in zip(by_map, by_batch, strict=True):
         assert np.abs(a).max() > 0.01
         np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_long_windows_take_one_head_after_the_other_on_a_cpu():
+    def loops(length):
+        apply = models.forward(dataclasses.replace(SMALL, max_tokens=2048), layers=(1,))
+        return str(jax.make_jaxpr(apply)(models.init_params(SMALL, 0), tokens_of(SMALL, length))).count(
+            "scan"
+        )
+
+    assert loops(64) == 0 and loops(1100) > 0
 
 
 def test_positions_stay_apart_in_bfloat16():

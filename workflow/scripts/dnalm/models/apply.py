@@ -26,7 +26,7 @@ def _transform(
     segmentation: bool,
     pooling: str | None,
     rescaling_factor: float | None,
-    mapped: bool,
+    mapped: bool | None,
 ) -> hk.Transformed:
     scale = config.rescaling_factor if rescaling_factor is None else rescaling_factor
     needed = {*layers, config.num_layers} if segmentation else set(layers)
@@ -70,12 +70,11 @@ def forward(
         layers: numbered from 1; the last one is taken after the encoder's last layer norm, as published.
         attention_layers: numbered from 1.
         rescaling_factor: overrides the config's.
-        mapped: heads one by one (None: on a CPU yes, else no; see `attention.attend`).
+        mapped: heads one by one (see `attention.attend`); None: on a CPU, for long windows.
 
     `tokens` is Int32 (B, L), `attention_mask` Bool (B, 1, L, L): which key (last axis) each query may
     see; by default every token that is no pad. Padding never changes a valid position's value.
     """
-    mapped = jax.default_backend() == "cpu" if mapped is None else mapped
     return _transform(
         config, layers, attention_layers, logits, segmentation, pooling, rescaling_factor, mapped
     ).apply

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
-from dnalm.models.attention import SelfAttention, rotary_tables
+from dnalm.models.attention import SelfAttention, choose_mapped, rotary_tables
 from dnalm.models.config import ModelConfig
 
 ROOT = "esm_transformer"
@@ -97,7 +97,7 @@ class LanguageHead(hk.Module):
 class Encoder(hk.Module):
     """Tokens to embeddings of chosen layers, attention maps and logits; stops at the deepest one needed."""
 
-    def __init__(self, config: ModelConfig, mapped: bool, name: str = ROOT) -> None:
+    def __init__(self, config: ModelConfig, mapped: bool | None, name: str = ROOT) -> None:
         super().__init__(name=name)
         self.config, self.mapped = config, mapped
         self.table = hk.Embed(config.vocabulary_size, config.embed_dim, name="embed")
@@ -133,16 +133,17 @@ class Encoder(hk.Module):
         logits: bool,
         rescaling_factor: float | None,
     ) -> dict[str, Array]:
-        config, outputs = self.config, {}
+        config, outputs, length = self.config, {}, tokens.shape[1]
+        mapped = choose_mapped(config.attention_heads, length) if self.mapped is None else self.mapped
         valid = tokens != config.kmers.pad_id
         mask = valid[:, None, :] if attention_mask is None else attention_mask[:, 0]
         tables = None
         if config.positional_embedding == "rotary":
-            tables = rotary_tables(tokens.shape[1], config.key_size, rescaling_factor)
+            tables = rotary_tables(length, config.key_size, rescaling_factor)
         x = self._embed(tokens)
         depth = config.num_layers if logits else max([*layers, *attention_layers], default=0)
         for number in range(1, depth + 1):
-            block = AttentionLayer(config, self.mapped, name=f"attention_layer_{number - 1}")
+            block = AttentionLayer(config, mapped, name=f"attention_layer_{number - 1}")
             x, attention = block(x, mask, tables, number in attention_layers)
             if attention is not None:
                 outputs[f"attention_{number}"] = attention
