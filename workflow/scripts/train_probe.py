@@ -43,7 +43,8 @@ def main(argv=None) -> None:
         scores.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n")
     for layer, own in scores.groupby("layer", dropna=False):
         means = ", ".join(f"{metric} {own[metric].mean():.3f}" for metric in probe.METRICS)
-        log.info("%s, layer %s: %s (means of %d folds)", name, layer, means, len(own))
+        what = name if layer != layer else f"{name}, layer {layer:g}"  # NaN: features without layers
+        log.info("%s: %s (means of %d folds)", what, means, len(own))
     inputs = {"task": arguments.task}
     if features not in baselines.BASELINES:
         inputs["embeddings"] = embedded

@@ -1,4 +1,4 @@
-"""Tasks from an annotation: splice donors, splice acceptors and promoters against decoys of the same regions."""
+"""Tasks from an annotation: splice donors, acceptors and promoters against decoys of the same regions."""
 
 from __future__ import annotations
 

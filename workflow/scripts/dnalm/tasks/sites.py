@@ -79,7 +79,7 @@ def splice_anchors(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def start_anchors(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns contig, strand, anchor and known: True for the genes' TSS, False for other transcripts' starts."""
+    """Returns contig, strand, anchor and known: True for genes' TSS, False for other transcripts' starts."""
     sites = transcription_start_sites(table).rename(columns={"tss": "anchor"}).assign(known=True)
     rows = table[table["type"].isin(("gene", "transcript"))]
     anchor = np.where(rows["strand"] == "-", rows["end"] - 1, rows["start"])
