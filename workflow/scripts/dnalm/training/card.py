@@ -23,6 +23,9 @@ NOTES = {
         "The labels are those of the given strand: the reverse complement of a sequence gives the other "
         "strand's elements. Scores of models that mark either strand's elements have about twice the base "
         "rate and must not be put beside these.",
+        "auprc is average precision, to be read against base_rate; mcc calls at 0.5, mcc_best at the threshold "
+        "that is best on the scored bases themselves and is therefore optimistic. One pass, windows side by "
+        "side, every base of both strands.",
         "Introns are the weak point: long ones fill whole windows and look like intergenic sequence.",
     ),
 }
@@ -68,7 +71,7 @@ trained by this workflow (`snakemake train`).
 ## Training
 
 {run.progress.step:,} steps on {seen:.1f} Mb of windows, drawn from {megabases:.2f} Mb of sequence on both
-strands; {minutes:.0f} minutes on {os.cpu_count()} cores ({platform.machine()}); seed {run.recipe.seed}.
+strands; {minutes:.0f} minutes of wall time on {os.cpu_count()} cores ({platform.machine()}); seed {run.recipe.seed}.
 Held out, so that no window touches it by one base: {held_out}.
 
 {inputs}

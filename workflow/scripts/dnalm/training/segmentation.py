@@ -185,4 +185,8 @@ def verified_note(table: pd.DataFrame) -> str:
     """Returns what the card says of the annotation's CDS."""
     coding = table[table["type"] == "CDS"]
     share = f"{coding['cds_verified'].mean():.0%}" if len(coding) else "None"
-    return f"{share} of the annotation's CDS rows are verified; CDS and UTR scores use these only."
+    return (
+        f"{share} of the annotation's CDS rows are verified. Training used all of them, so that elsewhere a "
+        "predicted CDS may be the habit of the program that wrote the annotation (such as the longest open "
+        "reading frame); CDS and UTR scores use verified transcripts only."
+    )
