@@ -49,6 +49,8 @@ def embed_source(
         force: write per-token output of any size.
     """
     config = checkpoint.config
+    if not len(source.obs):
+        raise UserError(list(inputs.values())[-1], "holds no rows to embed", "Make windows first.")
     counts = source.token_counts(config.kmers)
     check_token_limit(counts, [str(name) for name in source.obs.index], config)
     _check_size(output, settings, config.embed_dim, int(counts.sum()), len(counts), force)
