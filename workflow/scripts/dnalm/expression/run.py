@@ -48,7 +48,7 @@ def predict(settings: Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, 
         log.warning("%d genes lack features in one of the sets and are left out", (~complete).sum())
     sets = [FeatureSet(each.name, each.layer, each.values[complete]) for each in sets]
     genes = make_genes(table[complete].reset_index(drop=True), expression, settings.folds, settings.seed)
-    sizes = np.bincount(genes.groups)
+    sizes = np.bincount(genes.folds["grouped"][0])
     counts |= {"groups": len(sizes), "largest_group": int(sizes.max()), "folds": settings.folds}
     log.info("%d genes in %d groups, the largest of %d genes", len(genes.names), len(sizes), sizes.max())
     return *evaluate(genes, sets), {"unit": settings.unit, "seed": settings.seed, **counts}
@@ -90,9 +90,10 @@ def make_genes(table: pd.DataFrame, expression: Expression, number: int, seed: i
         UserError: fewer groups than folds.
     """
     sequences, names = table["sequence"].tolist(), table["name"].tolist()
-    groups = folds.group_windows(table, sequences)
-    fold = folds.grouped_folds(groups, folds=number, seed=seed)
-    single = np.arange(len(names), dtype=np.int64)
+    deals = {
+        "grouped": folds.group_windows(table, sequences),
+        "random": np.arange(len(names), dtype=np.int64),
+    }
     values, expressed = expression.values.loc[names], expression.expressed
     return Genes(
         names,
@@ -100,6 +101,8 @@ def make_genes(table: pd.DataFrame, expression: Expression, number: int, seed: i
         values.to_numpy(np.float64),
         None if expressed is None else expressed.loc[names].to_numpy(bool),
         table["held_out"].to_numpy(bool),
-        groups,
-        {"grouped": fold, "random": folds.grouped_folds(single, folds=number, seed=seed)},
+        {
+            kind: (groups, folds.grouped_folds(groups, folds=number, seed=seed))
+            for kind, groups in deals.items()
+        },
     )
