@@ -98,6 +98,12 @@ def test_a_transcript_with_exons_on_both_strands_has_introns_on_each_strand_alon
     assert gaps[["start", "end", "strand"]].to_numpy().tolist() == [[2, 8, "+"]]
 
 
+@pytest.mark.parametrize("unknown", ["", None])
+def test_exons_that_name_no_transcript_have_no_introns(unknown):
+    rows = [("c", a, b, "+", "exon", "g", unknown, True) for a, b in [(0, 2), (4, 6)]]
+    assert labels.introns(pd.DataFrame(rows, columns=COLUMNS)).empty
+
+
 def test_slugs_are_unique_and_fit_for_file_names():
     slugs = [labels.slug(feature) for feature in labels.FEATURES]
     assert slugs == [

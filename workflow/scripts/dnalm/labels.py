@@ -30,10 +30,11 @@ def slug(feature: str) -> str:
 def introns(table: pd.DataFrame) -> pd.DataFrame:
     """Returns the gaps between a transcript's exons: contig, start, end, strand, gene_id, transcript_id.
 
-    Exons of one transcript that touch or overlap leave no intron between them.
+    Exons of one transcript that touch or overlap leave no intron between them; exons that name no
+    transcript have none.
     """
     keys = ["contig", "strand", "transcript_id"]
-    exons = table[(table["type"] == "exon") & table["transcript_id"].notna()]
+    exons = table[(table["type"] == "exon") & table["transcript_id"].fillna("").ne("")]
     exons = exons.sort_values([*keys, "start", "end"], kind="stable")
     reached = exons.groupby(keys, sort=False)["end"].cummax()
     previous = reached.groupby([exons[key] for key in keys], sort=False).shift(fill_value=-1)

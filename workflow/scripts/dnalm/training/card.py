@@ -23,9 +23,9 @@ NOTES = {
         "The labels are those of the given strand: the reverse complement of a sequence gives the other "
         "strand's elements. Scores of models that mark either strand's elements have about twice the base "
         "rate and must not be put beside these.",
-        "auprc is average precision, to be read against base_rate; mcc calls at 0.5, mcc_best at the threshold "
-        "that is best on the scored bases themselves and is therefore optimistic. One pass, windows side by "
-        "side, every base of both strands.",
+        "auprc is average precision, to be read against base_rate; mcc calls at 0.5, mcc_best at the "
+        "threshold that is best on the scored bases themselves and is therefore optimistic. One pass, "
+        "windows side by side, every base of both strands.",
         "Introns are the weak point: long ones fill whole windows and look like intergenic sequence.",
     ),
 }
@@ -44,6 +44,7 @@ class Card:
     held_out: Sequence[str]
     inputs: Mapping[str, str]  # role -> sha256
     metrics: pd.DataFrame
+    device: str  # JAX's name of the platform
     notes: Sequence[str] = ()
 
 
@@ -63,6 +64,7 @@ def write_card(run: Card) -> str:
     notes = "\n".join(f"* {note}" for note in (*NOTES[run.step], *run.notes))
     megabases = run.training_bp / 1e6
     held_out = ", ".join(run.held_out) or "nothing"
+    machine = f"{os.cpu_count()} {platform.machine()} cores, {run.device}"
     return f"""# {run.name}
 
 Nucleotide Transformer v2 architecture, {kind}, {run.parameters / 1e6:.2f} million parameters,
@@ -71,7 +73,7 @@ trained by this workflow (`snakemake train`).
 ## Training
 
 {run.progress.step:,} steps on {seen:.1f} Mb of windows, drawn from {megabases:.2f} Mb of sequence on both
-strands; {minutes:.0f} minutes of wall time on {os.cpu_count()} cores ({platform.machine()}); seed {run.recipe.seed}.
+strands; seed {run.recipe.seed}; {minutes:.0f} minutes of wall time on {machine}.
 Held out, so that no window touches it by one base: {held_out}.
 
 {inputs}

@@ -88,6 +88,7 @@ def _about(
         held_out=[*held_out, *validation],
         inputs=digests,
         metrics=metrics,
+        device=jax.default_backend(),
         notes=notes,
     )
 
