@@ -19,27 +19,52 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def panels(folder):
-    chosen = genes.choose_genes(toy_annotation(), REGION)
+    chosen, _ = genes.choose_genes(toy_annotation(), REGION)
     return [track_data.make_panel(folder, toy_annotation(), gene, {CONTIG: LENGTH_BP}) for gene in chosen]
 
 
 def test_genes_are_chosen_by_the_stated_rule():
     # Eligible: plus2 and far2 (2 introns, plus), minus3 (3 introns); unverified and single are not.
     # plus2's middle lies 18.7 kb from the centre, far2's 21.3 kb.
-    chosen = genes.choose_genes(toy_annotation(), REGION)
-    assert [(gene.gene_id, gene.strand, gene.introns) for gene in chosen] == [
-        ("plus2", "+", 2),
-        ("minus3", "-", 3),
-    ]
+    chosen, how = genes.choose_genes(toy_annotation(), REGION)
+    found = [(gene.gene_id, gene.strand, gene.introns) for gene in chosen]
+    assert found == [("plus2", "+", 2), ("minus3", "-", 3)]
     assert (chosen[0].start, chosen[0].end) == (20_000, 22_600)
+    assert "verified CDS, at least 2 introns, at most 15 kb, 5 kb or more inside the region" in how
+
+
+def ids(annotation, region=REGION):
+    chosen, how = genes.choose_genes(annotation, region)
+    return [gene.gene_id for gene in chosen], how
 
 
 def test_chosen_genes_lie_well_inside_the_region():
-    # far2 ends 400 bp before this region does: too near; the two plus-strand panels fall to plus2 and minus3.
-    chosen = genes.choose_genes(toy_annotation(), (CONTIG, 0, 63_000))
-    assert [gene.gene_id for gene in chosen] == ["plus2", "minus3"]
-    with pytest.raises(UserError, match=r"c1:0-30000: found 1 genes to draw, expected 2"):
-        genes.choose_genes(toy_annotation(), (CONTIG, 0, 30_000))
+    # The nearest to this region's centre would be far2, but it ends 400 bp before the region does.
+    assert ids(toy_annotation(), (CONTIG, 38_000, 63_000))[1].startswith("Genes chosen without")
+    assert ids(toy_annotation(), (CONTIG, 14_000, 63_000))[0] == ["plus2", "minus3"]
+
+
+def test_an_annotation_without_cds_has_genes_to_draw():
+    table = toy_annotation()
+    names, how = ids(table[table["type"] != "CDS"])
+    assert names == ["unverified", "minus3"] and "verified" not in how and "at least 2 introns" in how
+
+
+def test_a_genome_without_introns_has_genes_to_draw():
+    table = toy_annotation()
+    names, how = ids(table[table["gene_id"] == "single"])
+    assert names == ["single"] and "introns," not in how
+
+
+def test_genes_that_lie_close_are_taken_where_there_are_no_others():
+    table = toy_annotation()
+    close = table[table["gene_id"].isin(["unverified", "single"])]
+    assert sorted(ids(close)[0]) == ["single", "unverified"]
+
+
+def test_a_region_without_genes():
+    with pytest.raises(UserError, match=r"c1:0-10000: found no gene of at most 60000 bp"):
+        genes.choose_genes(toy_annotation(), (CONTIG, 0, 10_000))
 
 
 def test_genes_by_id_and_name():
@@ -131,7 +156,7 @@ def test_strands_are_mirrored_and_gaps_are_marked(panels):
 
 @pytest.mark.parametrize("width_mm", [85.0, 180.0])
 def test_both_widths_can_be_read(panels, width_mm):
-    assert_readable(tracks.plot_tracks(panels, "Model: toy. " + genes.RULE, width_mm))
+    assert_readable(tracks.plot_tracks(panels, "Model: toy. " + genes.RULES[0].text, width_mm))
 
 
 def test_a_model_of_both_strands_is_drawn_above_the_line(tmp_path):

@@ -35,7 +35,7 @@ def main(argv=None) -> None:
     table = annotation.load_annotation(arguments.annotation)
     lengths = track_data.contig_lengths(arguments.tracks)
     if arguments.genes == ["auto"]:
-        chosen, how = genes.choose_genes(table, genes.first_region(arguments.regions, lengths)), genes.RULE
+        chosen, how = genes.choose_genes(table, genes.first_region(arguments.regions, lengths))
     else:
         chosen, how = genes.find_genes(table, arguments.genes), "Genes named by the user."
     panels = [track_data.make_panel(arguments.tracks, table, gene, lengths) for gene in chosen]

@@ -11,17 +11,8 @@ import pandas as pd
 from dnalm.errors import UserError
 from dnalm.genome.regions import read_regions
 
-MIN_INTRONS = 2
-MAX_GENE_BP = 15_000  # a longer gene's exons are too thin to see at the page's width
-MARGIN_BP = 5_000  # between a chosen gene and the region's ends, where windows lack context
-APART_BP = 10_000  # between chosen genes, so that no panel repeats another
+APART_BP = 5_000  # between chosen genes, so that no panel repeats another
 QUANTILES = (("+", 0.50), ("-", 0.75))  # per panel: strand, quantile of the number of introns
-RULE = (
-    f"Genes chosen without looking at predictions: verified CDS, at least {MIN_INTRONS} introns, at most "
-    f"{MAX_GENE_BP // 1000} kb, {MARGIN_BP // 1000} kb or more inside the region; of these, nearest to the "
-    "region's centre, one with the median (plus strand) and one with the upper-quartile (minus strand) "
-    "number of introns."
-)
 Region = tuple[str, int, int]
 
 
@@ -70,36 +61,75 @@ def _as_gene(row: pd.Series) -> Gene:
     return Gene(str(row["gene_id"]), str(row["name"]), *place, str(row["strand"]), int(row["introns"]))
 
 
-def _apart(row: pd.Series, gene: Gene) -> bool:
-    return bool(row["start"] >= gene.end + APART_BP or row["end"] <= gene.start - APART_BP)
+@dataclass(frozen=True)
+class Rule:
+    """Which genes may be chosen; nothing of it looks at a prediction."""
+
+    verified: bool  # a transcript with verified CDS
+    introns: int  # at least
+    longest_bp: int  # a longer gene's exons are too thin to see at the page's width
+    margin_bp: int  # to the region's ends, where windows lack context
+
+    def eligible(self, genes: pd.DataFrame, region: Region) -> pd.DataFrame:
+        """Returns the genes of a region that the rule admits."""
+        contig, start, end = region
+        inside = (genes["start"] >= start + self.margin_bp) & (genes["end"] <= end - self.margin_bp)
+        short = genes["end"] - genes["start"] <= self.longest_bp
+        kept = (genes["contig"] == contig) & inside & short & (genes["introns"] >= self.introns)
+        return genes[kept & (genes["verified"] | (not self.verified))]
+
+    @property
+    def text(self) -> str:
+        """The rule for the line below the figure."""
+        parts = ["verified CDS"] if self.verified else []
+        parts += [f"at least {self.introns} introns"] if self.introns else []
+        parts += [f"at most {self.longest_bp // 1000} kb"]
+        parts += [f"{self.margin_bp // 1000} kb or more inside the region"] if self.margin_bp else []
+        return (
+            f"Genes chosen without looking at predictions: {', '.join(parts)}; of these, nearest to the "
+            "region's centre, one with the median (plus strand) and one with the upper-quartile (minus strand) "
+            "number of introns."
+        )
 
 
-def choose_genes(annotation: pd.DataFrame, region: Region) -> list[Gene]:
-    """Chooses the genes of the track figure by `RULE`, from the annotation alone.
+# The first rule that admits enough genes holds: annotations may know no CDS, and genomes no introns.
+RULES = (
+    Rule(verified=True, introns=2, longest_bp=15_000, margin_bp=5_000),
+    Rule(verified=False, introns=2, longest_bp=15_000, margin_bp=5_000),
+    Rule(verified=False, introns=1, longest_bp=60_000, margin_bp=0),
+    Rule(verified=False, introns=0, longest_bp=60_000, margin_bp=0),
+)
+
+
+def choose_genes(annotation: pd.DataFrame, region: Region) -> tuple[list[Gene], str]:
+    """Chooses the genes of the track figure, from the annotation alone, and says by which rule.
 
     Raises:
-        UserError: the region holds fewer than two such genes.
+        UserError: the region holds no gene short enough to draw.
     """
-    contig, start, end = region
     genes = list_genes(annotation)
-    inside = (
-        (genes["contig"] == contig)
-        & (genes["start"] >= start + MARGIN_BP)
-        & (genes["end"] <= end - MARGIN_BP)
+    for rule in RULES:
+        eligible = rule.eligible(genes, region)
+        if len(eligible) >= (len(QUANTILES) if rule != RULES[-1] else 1):
+            return _choose(eligible, region), rule.text
+    raise UserError(
+        f"{region[0]}:{region[1]}-{region[2]}",
+        f"found no gene of at most {RULES[-1].longest_bp} bp to draw",
+        "Name genes with --genes, or give another region.",
     )
-    short = genes["end"] - genes["start"] <= MAX_GENE_BP
-    eligible = genes[inside & short & genes["verified"] & (genes["introns"] >= MIN_INTRONS)]
-    if len(eligible) < len(QUANTILES):
-        raise UserError(
-            f"{contig}:{start}-{end}",
-            f"found {len(eligible)} genes to draw, expected {len(QUANTILES)} with a verified CDS and "
-            f"{MIN_INTRONS} introns or more",
-            "Name genes with --genes, or give a larger region.",
-        )
+
+
+def _choose(eligible: pd.DataFrame, region: Region) -> list[Gene]:
+    _, start, end = region
     chosen: list[Gene] = []
     for strand, quantile in QUANTILES:
-        rest = eligible[[all(_apart(row, gene) for gene in chosen) for _, row in eligible.iterrows()]]
-        own = rest if rest[rest["strand"] == strand].empty else rest[rest["strand"] == strand]
+        rest = eligible[~eligible["gene_id"].isin([gene.gene_id for gene in chosen])]
+        for gene in chosen:
+            apart = (rest["start"] >= gene.end + APART_BP) | (rest["end"] <= gene.start - APART_BP)
+            rest = rest[apart] if apart.any() else rest
+        own = rest[rest["strand"] == strand] if (rest["strand"] == strand).any() else rest
+        if own.empty:
+            break
         introns = np.quantile(own["introns"], quantile, method="nearest")
         away = (own["start"] + own["end"] - start - end).abs()
         best = own[own["introns"] == introns].assign(away=away).sort_values(["away", "gene_id"]).iloc[0]
