@@ -87,8 +87,8 @@ class Rule:
         parts += [f"{self.margin_bp // 1000} kb or more inside the region"] if self.margin_bp else []
         return (
             f"Genes chosen without looking at predictions: {', '.join(parts)}; of these, nearest to the "
-            "region's centre, one with the median (plus strand) and one with the upper-quartile (minus strand) "
-            "number of introns."
+            "region's centre, one with the median (plus strand) and one with the upper-quartile (minus "
+            "strand) number of introns."
         )
 
 
