@@ -44,7 +44,7 @@ def main(argv=None) -> None:
     from dnalm import probe
 
     paths = [path / "folds.tsv" if path.is_dir() else path for path in arguments.probes]
-    tables = {str(path): read_folds(path, probe.FOLD_COLUMNS) for path in paths}
+    tables = [(str(path), read_folds(path, probe.FOLD_COLUMNS)) for path in paths]
     check_same_task(paths)
     name = arguments.name or arguments.output.resolve().parent.name
     summary = probe.summarise(tables, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -136,17 +136,18 @@ def run_probe(task: pd.DataFrame, features: str, name: str) -> tuple[pd.DataFram
     )
 
 
-def summarise(tables: Mapping[str, pd.DataFrame], task: str) -> pd.DataFrame:
+def summarise(tables: Sequence[tuple[str, pd.DataFrame]], task: str) -> pd.DataFrame:
     """Returns SUMMARY_COLUMNS: per features, layer and metric the mean over folds, SD (n - 1) and 2 SD.
 
     Args:
-        tables: where each came from -> FOLD_COLUMNS.
+        tables: where each came from, and its FOLD_COLUMNS.
 
     Raises:
         UserError: the same features and layer twice.
     """
-    rows, seen = [], {}
-    for where, table in tables.items():
+    rows: list[tuple[object, ...]] = []
+    seen: dict[tuple[str, object], str] = {}
+    for where, table in tables:
         for (features, layer), own in table.groupby(["features", "layer"], sort=False, dropna=False):
             key = (features, "" if pd.isna(layer) else layer)
             if key in seen:

@@ -47,8 +47,11 @@ def make_annotation_task(
 
     Source: promoter windows: -249 to +50, Oubounyt et al. 2019 (DeePromoter).
     """
-    if max_examples < 2:
-        raise UserError("--max-examples", f"found {max_examples}, expected at least 2", "Raise it.")
+    if fold_count < 2:
+        raise UserError("--folds", f"found {fold_count}, expected at least 2", "Raise it.")
+    if max_examples < 2 * fold_count:
+        least = f"{2 * fold_count} (two classes in {fold_count} folds)"
+        raise UserError("--max-examples", f"found {max_examples}, expected at least {least}", "Raise it.")
     spans, wanted = read_regions(regions, genome.lengths), max_examples // 2
     if kind == "promoter":
         shape = Shape(length_bp - 1 - BASES_AFTER_TSS, length_bp)
