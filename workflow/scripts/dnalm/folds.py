@@ -59,7 +59,7 @@ def group_windows(
         sequences: one text for each row.
     """
     parent = np.arange(len(table))
-    if {"contig", "start", "end"} <= set(table.columns):
+    if len(table) and {"contig", "start", "end"} <= set(table.columns):
         _join_equal(parent, _clusters(table, neighbour_bp))
     if sequences is not None:
         _join_equal(parent, pd.factorize(pd.Series([_canonical(text) for text in sequences], dtype=str))[0])
