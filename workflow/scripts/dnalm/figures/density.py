@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from dnalm.figures import palette
 
 GRID = 200  # cells along each axis
 SMOOTH_CELLS = 4.0  # standard deviation of the smoothing, in cells
+SHADE_POWER = 0.6  # below 1: a pile of silent genes does not make all others pale
 SHARES = (0.9, 0.75, 0.5, 0.25)  # of the genes inside each contour
 COLOURS = LinearSegmentedColormap.from_list(
     "density", ["#FFFFFF", "#D3E5F3", "#8FBFE0", palette.BLUE, "#003A5C"]
@@ -51,7 +52,11 @@ def draw_density(axes: Axes, predicted: Float[np.ndarray, " N"], observed: Float
     values = density(predicted, observed, low, high)
     levels = contour_levels(values)
     extent = (low, high, low, high)
-    axes.imshow(values, origin="lower", extent=extent, cmap=COLOURS, aspect="equal", interpolation="bilinear")
+    shades = PowerNorm(SHADE_POWER, vmin=0.0)
+    axes.imshow(
+        values, origin="lower", extent=extent, cmap=COLOURS, norm=shades, aspect="equal",
+        interpolation="bilinear",
+    )  # fmt: skip
     centres = low + (np.arange(GRID) + 0.5) * (high - low) / GRID
     axes.contour(centres, centres, values, levels=levels, colors="#24506E", linewidths=0.4)
     cells = [

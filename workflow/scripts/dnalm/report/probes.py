@@ -117,7 +117,10 @@ def expression_table(table: pd.DataFrame, title: str) -> Table:
         "R² per fold ± 2 s.d.",
         "R², random folds",
     ]
-    note = "Folds by group, but for the last column: random folds, a comparison only."
+    note = (
+        "Folds by group, but for the last column: random folds, a comparison only. Genes with counts above 0 "
+        "are fitted apart; rows of the held-out region score the fit to all genes."
+    )
     return Table(title, headers, rows, text_columns=2, note=note)
 
 
