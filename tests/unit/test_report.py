@@ -229,7 +229,7 @@ def test_devices(run, said):
             "plain *words* and **more** `code <x>`",
             "<p>plain <em>words</em> and <strong>more</strong> <code>code &lt;x&gt;</code></p>",
         ),
-        ("# Title\n## Part\nText\nmore", "<h5>Part</h5>\n<p>Text more</p>"),
+        ("# Title\n## Part\nText\nmore", "<h4>Part</h4>\n<p>Text more</p>"),
         ("- one\n  still one\n- two", "<ul><li>one still one</li><li>two</li></ul>"),
         ("1. one\n2. two", "<ol><li>one</li><li>two</li></ol>"),
         ("see [this](https://example.org/x)", "<p>see this</p>"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 
-CAVEAT = re.compile(r"not claim|limit|caveat|out of scope|bias", re.IGNORECASE)
+CAVEAT = re.compile(r"to know|not claim|limit|caveat|out of scope|bias", re.IGNORECASE)
 INLINE = (
     (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
     (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
@@ -63,10 +63,10 @@ def _table(lines: list[str]) -> str:
 
 
 def block_to_html(lines: list[str]) -> str:
-    """Returns one block as HTML; headings start two levels down, below those of the page."""
+    """Returns one block as HTML; its second level becomes h4, below the headings of the page."""
     first = lines[0]
     if heading := re.match(r"(#+)\s+(.*)", first):
-        level = min(len(heading[1]) + 3, 6)
+        level = min(len(heading[1]) + 2, 6)
         return f"<h{level}>{inline(heading[2])}</h{level}>"
     if first.startswith("```"):
         code = [line for line in lines[1:] if not line.startswith("```")]
