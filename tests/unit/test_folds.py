@@ -165,7 +165,7 @@ def test_a_leak_is_found():
 CLASSES = [
     ("one class", [1] * 40, r"one class only \(found \{1: 40\}"),
     ("nine of a class", [1] * 31 + [0] * 9, r"too few rows .*0: 9, 1: 31.*at least 10"),
-    ("a fold without a class", [0, 1] * 20, r"fold 0 has no row of class 1"),
+    ("a fold without a class", [0, 1] * 20, r"fold 1 has no row of class 0"),
 ]
 
 

@@ -9,6 +9,7 @@ Grouped folds keep genes with overlapping or near-identical windows together; ra
 
 import logging
 import sys
+from pathlib import Path
 
 from dnalm import cli, files
 from dnalm.errors import UserError
@@ -52,6 +53,8 @@ def named_files(texts) -> dict[str, str]:
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     embeddings = named_files(arguments.embeddings)
+    if Path(arguments.predictions).parent != Path(arguments.output).parent:
+        raise UserError("--predictions", "lies in another folder than --output", "One manifest covers both.")
     from dnalm.expression.run import predict
 
     scores, predictions, counts = predict(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,26 +74,31 @@ def read_expression(
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """Reads every cell as text: a gene may be called NA, or 1e5."""
-    with open_binary(path, "expression table") as handle:
-        try:
-            header = handle.peek(1 << 16).split(b"\n")[0]
-            separator = "\t" if b"\t" in header else ","
-            cells = pd.read_csv(
-                handle, sep=separator, dtype=str, keep_default_na=False, na_filter=False, index_col=False
-            )
-        except (ValueError, UnicodeDecodeError) as fault:
-            problem = str(fault).strip().replace("Error tokenizing data. C error: ", "")
+    """Reads every cell as text (a gene may be called NA, or 1e5), indexed by the line's number."""
+    try:
+        with open_binary(path, "expression table") as handle:
+            lines = handle.read().decode("utf-8-sig").splitlines() or [""]
+        reader = csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",")
+        numbered = [(reader.line_num, row) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise UserError(path, f"is no text table in UTF-8 ({fault})", "Save it as TSV.") from fault
+    header, rows = numbered[0][1] if numbered else [], dict(numbered[1:])
+    for number, row in rows.items():
+        if len(row) != len(header):
             raise UserError(
-                path, f"is no table of text columns ({problem})", "Save it as TSV with one header line."
-            ) from fault
-    if cells.shape[1] < 2 or cells.empty:
+                f"{path}:{number}",
+                f"found {len(row)} columns, expected {len(header)} as in the header",
+                "Give every column a name (R's write.table leaves out the first).",
+            )
+    if len(header) < 2 or not rows:
         raise UserError(
             path,
-            f"has {cells.shape[1]} columns and {len(cells)} rows, expected a gene and at least one value",
+            f"has {len(header)} columns and {len(rows)} rows, expected a gene and at least one value",
             "Save it as TSV or CSV with one header line.",
         )
-    return cells
+    if len(set(header)) < len(header):
+        raise UserError(path, f"repeats a column name ({', '.join(header[:5])})", "Name each column once.")
+    return pd.DataFrame(list(rows.values()), index=list(rows), columns=header, dtype=str)
 
 
 def _genes(cells: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
@@ -137,7 +143,7 @@ def _numbers(cells: pd.DataFrame, columns: Sequence[str], path: str | Path) -> p
         if wrong.any():
             row = int(wrong.idxmax())
             raise UserError(
-                f"{path}:{row + 2}",
+                f"{path}:{row}",
                 f"column {column} holds {cells[column][row]!r}, expected a number",
                 "Mend it, or write NA for a missing value.",
             )
