@@ -58,10 +58,12 @@ def write_card(run: Card) -> str:
         else "encoder with U-Net head"
     )
     settings = "\n".join(
-        f"| `{key}` | {_text(value)} |" for key, value in dataclasses.asdict(run.recipe).items()
+        f"| `{key}` | {_text(value)} |"
+        for key, value in dataclasses.asdict(run.recipe).items()
+        if key != "note"
     )
     inputs = "\n".join(f"* {role}: sha256 `{digest}`" for role, digest in run.inputs.items())
-    notes = "\n".join(f"* {note}" for note in (*NOTES[run.step], *run.notes))
+    notes = "\n".join(f"* {note}" for note in (run.recipe.note, *NOTES[run.step], *run.notes) if note)
     megabases = run.training_bp / 1e6
     held_out = ", ".join(run.held_out) or "nothing"
     machine = f"{os.cpu_count()} {platform.machine()} cores, {run.device}"

@@ -42,6 +42,7 @@ class Recipe:
     checkpoint_every: int = 200  # steps
     validation: str = ""  # contig:start-end, kept out of training too: for choosing between runs
     final_scoring: bool = True  # score the held-out region when done
+    note: str = ""  # a line for the model card
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def model_config(
 def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_out: list[str]) -> str:
     """Returns what identifies a run: a state of another key must not be resumed."""
     about = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": {name: value for name, value in dataclasses.asdict(recipe).items() if name != "note"},
         "version": VERSIONS[step],
         "inputs": {role: fingerprint(path) for role, path in inputs.items()},
         "held_out": held_out,
