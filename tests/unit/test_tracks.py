@@ -60,11 +60,14 @@ def test_bigwigs_give_back_what_was_written(tmp_path):
                 np.testing.assert_array_equal(np.isnan(values), levels[:, number] == MISSING_LEVEL)
 
 
-def test_bytes_do_not_depend_on_how_the_tracks_are_cut(tmp_path):
+@pytest.mark.parametrize("block_bp", [8000, 70])
+def test_bytes_do_not_depend_on_how_the_tracks_are_cut(tmp_path, monkeypatch, block_bp):
+    monkeypatch.setattr(tracks, "BLOCK_BP", block_bp)
     levels = random_levels(4, 900)
+    levels[650:850] = np.random.default_rng(0).integers(0, 1001, (200, 2))  # every base another: no runs
     levels[250:620] = 7  # a run over two borders
     whole = [("one", 0, levels), ("three", 0, levels)]
-    cuts = [0, 1, 300, 301, 600, 899, 900]
+    cuts = [0, 1, 140, 300, 301, 600, 700, 899, 900]
     pieces = [(contig, low, levels[low:high]) for contig in ("one", "three") for low, high in pairwise(cuts)]
     hashes = [
         [sha256_of(path) for path in write(tmp_path / name, parts)]

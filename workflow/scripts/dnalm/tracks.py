@@ -1,4 +1,4 @@
-"""Per-base tracks as bigWig: written in contig order as runs of equal rounded values, read back exactly.
+"""Per-base tracks as bigWig: rounded values, written in contig order, read back exactly.
 
 A probability is kept as a level: the whole number nearest to probability / resolution. A base without a
 prediction has `MISSING_LEVEL` and no entry in the file.
@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ MISSING_LEVEL = int(np.iinfo(np.uint16).max)
 RESOLUTION = 0.001  # default step between two probabilities of a track
 BIGWIG_MAGIC = 0x888FFC26  # first and last four bytes of a whole file
 RUN_BYTES = 12  # of one run in a bigWig before compression
+BASE_BYTES = 4  # of one base where every base is written
+BLOCK_BP = 8000  # bases written alike, as runs or one by one: what fills the library's buffer of 32 kB
 SPARE_BYTES = 4 << 20  # for the indices and what the library below has not yet written
 
 
@@ -45,22 +48,17 @@ def check_resolution(resolution: float) -> float:
 
 
 class TrackWriter:
-    """Writes stretches of several tracks to one bigWig each; runs join across stretches.
-
-    The bytes depend on the levels alone, not on how they are cut into stretches.
-    """
+    """Writes stretches of several tracks, in order, to one bigWig each."""
 
     def __init__(self, paths: Sequence[Path], lengths: Mapping[str, int], resolution: float) -> None:
-        import pyBigWig
-
-        self._paths, self._resolution = list(paths), resolution
         self._contigs = {contig: order for order, contig in enumerate(lengths)}
         self._reached = (-1, 0)  # contig's order, base
-        self._files = [pyBigWig.open(str(path), "w") for path in paths]
-        self._open_runs: list[tuple[str, int, int, int] | None] = [None] * len(paths)
-        self.covered_bp = [0] * len(paths)
-        for file in self._files:
-            file.addHeader(list(lengths.items()), maxZooms=10)
+        self._tracks = [_TrackFile(path, lengths, resolution) for path in paths]
+
+    @property
+    def covered_bp(self) -> list[int]:
+        """Bases with a value, per track."""
+        return [track.covered_bp for track in self._tracks]
 
     def add(self, contig: str, start: int, levels: UInt16[np.ndarray, "S F"]) -> None:
         """Appends levels of [start, start + S) for all F tracks; stretches must come in order.
@@ -72,50 +70,93 @@ class TrackWriter:
         if here < self._reached:
             raise ValueError(f"{contig}:{start} comes after {self._reached}")
         self._reached = (here[0], start + len(levels))
-        for track in range(len(self._files)):
-            self._add_track(track, contig, start, levels[:, track])
-
-    def _add_track(self, track: int, contig: str, start: int, levels: UInt16[np.ndarray, " S"]) -> None:
-        """Writes all runs but the last, which the next stretch may lengthen."""
-        if not len(levels):
-            return
-        changes = np.flatnonzero(levels[1:] != levels[:-1]) + 1
-        starts = np.concatenate([[0], changes]) + start
-        ends = np.append(starts[1:], start + len(levels))
-        values = levels[starts - start]
-        opened = self._open_runs[track]
-        if opened is not None and (contig, start, int(values[0])) == (opened[0], opened[2], opened[3]):
-            starts[0] = opened[1]
-        elif opened is not None:
-            self._write(track, opened[0], *(np.array([number]) for number in opened[1:]))
-        self._open_runs[track] = (contig, int(starts[-1]), int(ends[-1]), int(values[-1]))
-        self._write(track, contig, starts[:-1], ends[:-1], values[:-1])
-
-    def _write(self, track: int, contig: str, starts: Any, ends: Any, levels: Any) -> None:
-        known = levels != MISSING_LEVEL
-        if not known.any():
-            return
-        starts, ends = starts[known].astype(np.int64), ends[known].astype(np.int64)
-        reserve(self._paths[track], RUN_BYTES * len(starts) + SPARE_BYTES)
-        names = np.full(len(starts), contig)
-        values = levels[known] * float(self._resolution)
-        self._files[track].addEntries(names, starts, ends=ends, values=values, validate=False)
-        self.covered_bp[track] += int((ends - starts).sum())
+        for column, track in enumerate(self._tracks):
+            track.add(contig, start, np.ascontiguousarray(levels[:, column]))
 
     def close(self) -> None:
-        """Writes the runs left open and the files' indices."""
-        for track, opened in enumerate(self._open_runs):
-            if opened is not None:
-                self._write(track, opened[0], *(np.array([number]) for number in opened[1:]))
-        self._open_runs = [None] * len(self._files)
-        for file, path in zip(self._files, self._paths, strict=True):
-            reserve(path, path.stat().st_size + SPARE_BYTES)  # indices and zoom levels
-            file.close()
+        """Writes what is held back, and the files' indices."""
+        for track in self._tracks:
+            track.close()
 
     def discard(self) -> None:
         """Lets go of the files after a fault; what they hold is not looked at."""
-        for file in self._files:
-            file.close()
+        for track in self._tracks:
+            track.file.close()
+
+
+class _TrackFile:
+    """One bigWig. Blocks of a contig with many short runs are written base by base, which takes a third of
+    the bytes and time, the others as runs. The bytes depend on the levels alone, not on the stretches."""
+
+    def __init__(self, path: Path, lengths: Mapping[str, int], resolution: float) -> None:
+        import pyBigWig
+
+        self._path, self._resolution, self.covered_bp = path, float(resolution), 0
+        self.file = pyBigWig.open(str(path), "w")
+        self.file.addHeader(list(lengths.items()), maxZooms=10)
+        self._contig, self._start = "", 0  # of the tail: what is held back until its block is full
+        self._tail = np.zeros(0, np.uint16)
+        self._run: tuple[int, int, int] | None = None  # start, end, level: what the next block may lengthen
+
+    def add(self, contig: str, start: int, levels: UInt16[np.ndarray, " S"]) -> None:
+        """Appends a stretch."""
+        reserve(self._path, RUN_BYTES * (len(levels) + BLOCK_BP) + SPARE_BYTES)
+        if (contig, start) == (self._contig, self._start + len(self._tail)):
+            levels = np.concatenate([self._tail, levels])
+        else:
+            self._finish_contig()
+            self._contig, self._start = contig, start
+        first = self._start
+        last = max(first, (first + len(levels)) // BLOCK_BP * BLOCK_BP)
+        borders = [first, *range(first // BLOCK_BP * BLOCK_BP + BLOCK_BP, last + 1, BLOCK_BP)]
+        for low, high in pairwise(borders):
+            self._add_block(low, levels[low - first : high - first])
+        self._start, self._tail = borders[-1], levels[borders[-1] - first :]
+
+    def _add_block(self, start: int, levels: UInt16[np.ndarray, " S"]) -> None:
+        changes = np.flatnonzero(levels[1:] != levels[:-1]) + 1
+        if len(changes) * RUN_BYTES > len(levels) * BASE_BYTES and not (levels == MISSING_LEVEL).any():
+            self._end_run()
+            values = levels * self._resolution
+            self.file.addEntries(self._contig, start, values=values, span=1, step=1, validate=False)
+            self.covered_bp += len(levels)
+        else:
+            starts = np.concatenate([[0], changes])
+            self._add_runs(starts + start, np.append(changes, len(levels)) + start, levels[starts])
+
+    def _add_runs(self, starts: Any, ends: Any, levels: Any) -> None:
+        """Writes all runs but the last, which the next block may lengthen."""
+        if self._run is not None and (self._run[1], self._run[2]) == (starts[0], levels[0]):
+            starts[0] = self._run[0]
+        else:
+            self._end_run()
+        self._run = (int(starts[-1]), int(ends[-1]), int(levels[-1]))
+        self._write(starts[:-1], ends[:-1], levels[:-1])
+
+    def _end_run(self) -> None:
+        if self._run is not None:
+            self._write(*(np.array([number]) for number in self._run))
+        self._run = None
+
+    def _write(self, starts: Any, ends: Any, levels: Any) -> None:
+        known = levels != MISSING_LEVEL
+        if known.any():
+            starts, ends, values = starts[known], ends[known], levels[known] * self._resolution
+            names = np.full(len(starts), self._contig)
+            self.file.addEntries(names, starts, ends=ends, values=values, validate=False)
+            self.covered_bp += int((ends - starts).sum())
+
+    def _finish_contig(self) -> None:
+        if len(self._tail):
+            self._add_block(self._start, self._tail)
+        self._tail = self._tail[:0]
+        self._end_run()
+
+    def close(self) -> None:
+        """Writes what is held back, then indices and zoom levels."""
+        self._finish_contig()
+        reserve(self._path, self._path.stat().st_size + SPARE_BYTES)
+        self.file.close()
 
 
 def reserve(path: Path, size_bytes: int) -> None:
