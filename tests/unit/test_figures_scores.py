@@ -110,6 +110,16 @@ def test_scores_far_below_zero_stay_inside():
     figure = expression.plot_expression(expression.choose(expression_predictions()), metrics, "x")
     assert_readable(figure)
     assert figure.axes[1].get_xlim()[0] >= -1.2
+    assert len(lines_of(figure.axes[1], "<")) == 3, "mean, pooled and random of the k-mers"
+    assert "Arrowheads: R² below \u22121" in figure.get_label()
+
+
+def test_few_genes_are_dots():
+    few = expression.choose(expression_predictions(n=40))
+    figure = expression.plot_expression(few, expression_metrics(), "x")
+    assert not figure.axes[0].images and not figure.axes[0].collections
+    assert len(figure.axes[0].lines[0].get_xdata()) == 40
+    assert "Dots are genes" in figure.get_label() and "Contours" not in figure.get_label()
 
 
 def test_constant_values_can_be_drawn():

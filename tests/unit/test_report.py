@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from figure_tables import task_summary
-from report_results import CARD, SPECIES, make_results
+from report_results import CARD, SPECIES, make_figure, make_results
 
 from dnalm.errors import UserError
 from dnalm.report import genomes, images, key_numbers, markdown, page, provenance, text
@@ -257,6 +257,8 @@ def test_an_excerpt_is_the_first_paragraph_and_what_is_not_claimed():
     [
         (lambda: text.number(-0.1234), "\u22120.123"),
         (lambda: text.number(float("nan")), "\u2013"),
+        (lambda: text.number(0.00054), "0.00054"),
+        (lambda: text.number(0.0), "0.000"),
         (lambda: text.rate(0.000212), "0.00021"),
         (lambda: text.rate(0.0000021), "2.1e-06"),
         (lambda: text.count(1234567.0), "1,234,567"),
@@ -281,6 +283,14 @@ def test_a_figure_must_have_a_section(tmp_path):
             tmp_path,
             ["pie.svg"],
         )
+
+
+def test_titles_name_the_species_where_there_are_several(tmp_path):
+    stem = make_figure(tmp_path / "map.zea_mays.tiles", "A map")
+    assert images.load_figure(stem, ["zea_mays", "oryza_sativa"]).title == "A map, Zea mays"
+    assert images.load_figure(stem, ["zea_mays"]).title == "A map"
+    named = make_figure(tmp_path / "expression.zea_mays.rna", "Expression of Zea mays")
+    assert images.load_figure(named, ["zea_mays", "oryza_sativa"]).title == "Expression of Zea mays"
 
 
 def test_a_large_table_stays_beside_the_figure(tmp_path, monkeypatch):

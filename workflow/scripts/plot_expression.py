@@ -43,7 +43,7 @@ def main(argv=None) -> None:
     )
     figure = expression.plot_expression(chosen, metrics, note, arguments.unit)
     species = arguments.species.replace("_", " ").capitalize()
-    title = f"Expression, observed against predicted: {label} {species}".strip()
+    title = f"Expression{' of ' if species else ''}{species}, observed against predicted: {label}"
     style.save(figure, arguments.output_stem, chosen, title)
 
 

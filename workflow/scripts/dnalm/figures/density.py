@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from dnalm.figures import palette
 
+FEWEST = 150  # genes below which dots say more than a density
+CONTOUR = "#24506E"
 GRID = 200  # cells along each axis
 SMOOTH_CELLS = 4.0  # standard deviation of the smoothing, in cells
 SHADE_POWER = 0.6  # below 1: a pile of silent genes does not make all others pale
@@ -46,27 +48,42 @@ def shared_limits(*values: Float[np.ndarray, " N"]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def legend(genes: int) -> str:
+    """Says what the density's lines and dots mean."""
+    if genes < FEWEST:
+        return "Dots are genes; dotted line: identity."
+    shares = ", ".join(f"{share:.0%}" for share in sorted(SHARES))
+    return f"Contours hold {shares} of genes, dots are genes outside; dotted line: identity."
+
+
 def draw_density(axes: Axes, predicted: Float[np.ndarray, " N"], observed: Float[np.ndarray, " N"]) -> None:
-    """Draws the density with contours, the genes outside the widest contour, and the identity line."""
+    """Draws the density with contours, the genes outside the widest contour, and the identity line.
+
+    Few genes have no density: they are dots.
+    """
     low, high = shared_limits(predicted, observed)
-    values = density(predicted, observed, low, high)
-    levels = contour_levels(values)
-    extent = (low, high, low, high)
-    shades = PowerNorm(SHADE_POWER, vmin=0.0)
-    axes.imshow(
-        values, origin="lower", extent=extent, cmap=COLOURS, norm=shades, aspect="equal",
-        interpolation="bilinear",
-    )  # fmt: skip
-    centres = low + (np.arange(GRID) + 0.5) * (high - low) / GRID
-    axes.contour(centres, centres, values, levels=levels, colors="#24506E", linewidths=0.4)
-    cells = [
-        np.clip(((one - low) / (high - low) * GRID).astype(int), 0, GRID - 1) for one in (observed, predicted)
-    ]
-    outside = values[cells[0], cells[1]] < levels[0]
-    axes.plot(
-        predicted[outside], observed[outside], ".", color=palette.BLUE, markersize=1.2, markeredgewidth=0
-    )
+    outside = np.ones(len(predicted), bool)
+    if len(predicted) >= FEWEST:
+        outside = _draw_contours(axes, predicted, observed, low, high)
+    size = 1.2 if len(predicted) >= FEWEST else 3.0
+    axes.plot(predicted[outside], observed[outside], ".", color=palette.BLUE, markersize=size, mew=0)
     axes.plot([low, high], [low, high], linestyle=(0, (1, 2)), color=palette.INK, linewidth=0.7)
-    axes.set(xlim=(low, high), ylim=(low, high))
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _draw_contours(
+    axes: Axes, predicted: Float[np.ndarray, " N"], observed: Float[np.ndarray, " N"], low: float, high: float
+) -> Bool[np.ndarray, " N"]:
+    """Draws density and contours; returns which genes lie outside the widest one."""
+    values = density(predicted, observed, low, high)
+    levels = contour_levels(values)
+    shades = PowerNorm(SHADE_POWER, vmin=0.0)
+    extent = (low, high, low, high)
+    axes.imshow(values, origin="lower", extent=extent, cmap=COLOURS, norm=shades, interpolation="bilinear")
+    centres = low + (np.arange(GRID) + 0.5) * (high - low) / GRID
+    axes.contour(centres, centres, values, levels=levels, colors=CONTOUR, linewidths=0.4)
+    scaled = ((one - low) / (high - low) * GRID for one in (observed, predicted))
+    row, column = (np.clip(one.astype(int), 0, GRID - 1) for one in scaled)
+    return values[row, column] < levels[0]

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from dnalm.figures.tables import METRIC_COLUMNS, read_table
-from dnalm.report.images import load_figure
+from dnalm.report.images import load_figures
 from dnalm.report.key_numbers import KeyNumber
 from dnalm.report.sources import Run, Sources
 from dnalm.report.text import Section, Table, count, number, of_species, rate, species_name, words
@@ -39,9 +39,8 @@ def segmentation_table(metrics: pd.DataFrame, run: Run) -> Table:
     kinds = list(dict.fromkeys(metrics["labels"].astype(str)))
     note = "Strand convention: " + "; ".join(CONVENTIONS.get(kind, kind) for kind in kinds)
     note += ". Best MCC takes its threshold from the same bases and is optimistic."
-    return Table(
-        f"{run.name}, {species_name(run.species)}: {run.settings['model']}", headers, rows, note=note
-    )
+    title = f"{run.settings['model']} against the annotation of {species_name(run.species)} (run {run.name})"
+    return Table(title, headers, rows, note=note)
 
 
 def times(score: float, base: float) -> str:
@@ -58,7 +57,7 @@ def segmentation_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
         "A probability per base and element, windows stitched; scored where the annotation is known."
     )
     for run in sources.runs("segmentation"):
-        section.figures += [load_figure(stem) for stem in sources.figures_of("tracks", run.species, run.name)]
+        section.figures += load_figures(sources, "tracks", run.species, run.name)
         if not sources.config["species"][run.species].get("annotation"):
             section.notes.append(
                 f"{species_name(run.species)} has no annotation: predictions are not scored."

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from dnalm.errors import UserError
 from dnalm.files import require_file
-from dnalm.report.text import Figure
+from dnalm.report.sources import Sources
+from dnalm.report.text import Figure, of_species, species_name
 
 PIXELS_PER_POINT = 96 / 72
 MOST_TABLE_BYTES = 400_000  # larger tables stay beside the figure's files
@@ -31,7 +33,7 @@ CAPTIONS = {
     ),
     "map": (
         "Each dot is a window of the genome; windows with similar embeddings lie close together. "
-        "Distances between far groups mean little in t-SNE. Where a map follows GC content, so would a "
+        "In t-SNE, distances between far groups mean little. Where a map follows GC content, so would a "
         "count of letters."
     ),
 }
@@ -47,8 +49,11 @@ def _described(svg: str, element: str) -> str:
     return " ".join(html.unescape(found[1]).split()) if found else ""
 
 
-def load_figure(stem: str | Path) -> Figure:
+def load_figure(stem: str | Path, all_species: Collection[str] = ()) -> Figure:
     """Reads a figure that `style.save` wrote.
+
+    Args:
+        all_species: where the page has several, the title names the figure's own (the stem's second word).
 
     Raises:
         UserError: the SVG or its table is missing, or the SVG is no drawing.
@@ -60,12 +65,21 @@ def load_figure(stem: str | Path) -> Figure:
     if not width or not svg.rstrip().endswith("</svg>"):
         raise UserError(path, "is no whole SVG drawing", "Draw the figure again.")
     table = require_file(stem.with_name(stem.name + ".tsv"), "figure's table").read_bytes()
+    title = _described(svg, "title") or stem.name
+    own = stem.name.split(".")[1:2]
+    if own and own[0] in all_species and species_name(own[0]) not in title:
+        title = of_species(title, own[0], all_species)
     return Figure(
         stem=stem.name,
-        title=_described(svg, "title") or stem.name,
+        title=title,
         description=_described(svg, "description"),
         caption=CAPTIONS[stem.name.split(".")[0]],
         image=data_uri("image/svg+xml", svg.encode("utf-8")),
         width_px=round(float(width[1]) * PIXELS_PER_POINT),
         table=data_uri("text/tab-separated-values", table) if len(table) <= MOST_TABLE_BYTES else "",
     )
+
+
+def load_figures(sources: Sources, kind: str, *words: str) -> list[Figure]:
+    """Reads the figures of a kind whose stems hold the words given."""
+    return [load_figure(stem, sources.config["species"]) for stem in sources.figures_of(kind, *words)]

@@ -15,7 +15,7 @@ from dnalm.figures.tables import (
     layer_text,
     read_table,
 )
-from dnalm.report.images import load_figure
+from dnalm.report.images import load_figures
 from dnalm.report.key_numbers import KeyNumber, compare
 from dnalm.report.sources import Sources
 from dnalm.report.text import Section, Table, count, number, of_species, rate, species_name, words
@@ -30,7 +30,7 @@ def task_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
         "Logistic regression on frozen features, cross-validated; windows that overlap or nearly agree share "
         "a fold. Nothing was chosen on test folds: every layer asked for has its own row."
     )
-    section.figures = [load_figure(stem) for stem in sources.figures_of("tasks")]
+    section.figures = load_figures(sources, "tasks")
     for run in sources.runs("tasks"):
         task = f"{run.name}.{run.species}"
         table = read_table(sources.file(f"tasks/{task}/summary.tsv"), SUMMARY_COLUMNS, "summary of a task")
@@ -69,9 +69,7 @@ def expression_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
         "Ridge regression from embeddings of windows around the TSS to expression, cross-validated."
     )
     for run in sources.runs("expression"):
-        section.figures += [
-            load_figure(stem) for stem in sources.figures_of("expression", run.species, run.name)
-        ]
+        section.figures += load_figures(sources, "expression", run.species, run.name)
         path = sources.species_file(run.species, f"expression/{run.name}.tsv")
         table = read_table(path, EXPRESSION_COLUMNS, "expression table")
         for column, own in table.groupby("value_column", sort=False):
@@ -128,7 +126,7 @@ def map_section(sources: Sources) -> Section:
     """Returns the section with the maps of embeddings."""
     section = Section("map", "Embedding map")
     section.lead = "Where windows of the genome lie in the space of a model's embeddings."
-    section.figures = [load_figure(stem) for stem in sources.figures_of("map")]
+    section.figures = load_figures(sources, "map")
     if not section.figures:
         section.notes.append("The configuration draws no map.")
     return section

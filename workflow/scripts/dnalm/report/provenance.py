@@ -91,10 +91,8 @@ def step_table(sources: Sources) -> Table | None:
     for step, name in STEP_NAMES.items():
         if step in steps:
             seconds = sum(float(run.get("seconds", 0.0)) for run in steps[step])  # type: ignore[arg-type]
-            devices = sorted({str(run["device"]) for run in steps[step] if run.get("device")})
-            rows.append(
-                [name, listing(devices) if devices else "CPU", count(len(steps[step])), duration(seconds)]
-            )
+            devices = listing(sorted({device_name(run) for run in steps[step]}))
+            rows.append([name, devices, count(len(steps[step])), duration(seconds)])
     if not rows:
         return None
     return Table(

@@ -11,10 +11,11 @@ MINUS = "\u2212"
 
 
 def number(value: object, digits: int = 3) -> str:
-    """Returns a score with fixed digits; a dash where there is none."""
+    """Returns a score with fixed digits, two significant ones below 0.01; a dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NO_VALUE
-    return f"{float(value):.{digits}f}".replace("-", MINUS)  # type: ignore[arg-type]
+    small = 0 < abs(float(value)) < 0.01  # type: ignore[arg-type]
+    return f"{float(value):{'.2g' if small else f'.{digits}f'}}".replace("-", MINUS)  # type: ignore[arg-type]
 
 
 def rate(value: object) -> str:
