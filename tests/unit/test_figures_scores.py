@@ -199,7 +199,7 @@ def test_a_missing_bar_is_a_gap_with_a_note(lost, caplog):
 def test_one_or_many_tasks_can_be_read(count):
     figure = benchmark.plot_tasks(task_summary(MANY[:count]), benchmark.NOTE)
     assert len(figure.axes) == count
-    assert_readable(figure)
+    assert ("a" in assert_readable(figure)) == (count > 1)
 
 
 def test_row_order_changes_no_bar():

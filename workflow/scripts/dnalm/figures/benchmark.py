@@ -138,7 +138,8 @@ def plot_tasks(
             gaps += _draw_task(axes, own, pairs, colours, low)
             axes.set_yticks(range(len(pairs)), labels if column == 0 else [""] * len(pairs))
             axes.set_xlabel(metric)
-            _title(figure, left_mm - 4, top_mm, chr(ord("a") + place), task, own)
+            letter = chr(ord("a") + place) if len(tasks) > 1 else ""
+            _title(figure, left_mm - 4, top_mm, letter, task, own)
         if gaps:
             style.log.warning(
                 "tasks: a value is missing in %d of %d tasks and drawn as a gap", gaps, len(tasks)
