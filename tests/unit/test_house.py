@@ -73,7 +73,8 @@ def test_a_script_is_thin(path):
     tree = ast.parse(path.read_text())
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert ast.get_docstring(tree) and {"parse_arguments", "main"} <= names
-    assert len(path.read_text().splitlines()) <= 80
+    docstring = tree.body[0].end_lineno  # the program's help
+    assert len(path.read_text().splitlines()) - docstring <= 80
 
 
 def rules():
