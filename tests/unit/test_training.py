@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from dnalm.errors import UserError
 from dnalm.genome import Genome, write_index
 from dnalm.tokens import tokenizer
-from dnalm.training import composition, data, loop, mlm, recipe, segmentation
+from dnalm.training import composition, data, mlm, recipe, segmentation
 
 WINDOW = 48
 HELD_OUT = ("chr1", 400, 700)
@@ -116,71 +114,11 @@ def test_masking_follows_the_published_recipe():
     assert masked.mean() == pytest.approx(0.8, abs=0.01) and same.mean() == pytest.approx(0.1, abs=0.01)
 
 
-def start(genome, table, settings):
+def test_the_folded_table_is_the_trained_sum(genome, table):
+    settings = recipe.SegmentationRecipe(**SMALL)
     examples = data.TrainingGenome(genome, [HELD_OUT], WINDOW, table, settings.features)
     config = recipe.model_config(settings, settings.features, "own_strand")
     params = segmentation.start_params(config, settings, examples.frequencies())
-    return params, segmentation.make_loss(config, settings), segmentation.make_batches(examples, settings)
-
-
-def test_a_stopped_run_ends_like_an_uninterrupted_one(genome, table, tmp_path):
-    settings = recipe.SegmentationRecipe(**SMALL)
-    params, loss, batches = start(genome, table, settings)
-    whole = loop.train(params, loss, batches, settings, tmp_path / "whole", "key")
-
-    def stops(step):
-        if step == 5:
-            raise RuntimeError("the power went")
-        return batches(step)
-
-    with pytest.raises(RuntimeError):
-        loop.train(params, loss, stops, settings, tmp_path / "parts", "key")
-    again = loop.train(params, loss, batches, settings, tmp_path / "parts", "key")
-    assert again.progress.losses == whole.progress.losses and len(whole.progress.losses) == 6
-    for module, leaves in whole.params.items():
-        for name, leaf in leaves.items():
-            np.testing.assert_array_equal(leaf, again.params[module][name])
-
-
-def test_the_state_of_another_run_is_refused(genome, table, tmp_path):
-    settings = recipe.SegmentationRecipe(**{**SMALL, "steps": 3})
-    run = start(genome, table, settings)
-    loop.train(*run, settings, tmp_path, "one")
-    with pytest.raises(UserError, match="another"):
-        loop.train(*run, settings, tmp_path, "two")
-
-
-def test_a_loss_that_is_not_finite_stops_with_the_step(genome, table, tmp_path):
-    settings = recipe.SegmentationRecipe(**SMALL)
-    params, loss, batches = start(genome, table, settings)
-    broken = lambda params, batch: loss(params, batch) / (batch[0][0, 0] * 0)  # noqa: E731
-    with pytest.raises(UserError, match="training step 1: the loss is"):
-        loop.train(params, broken, batches, settings, tmp_path, "key")
-
-
-def test_accumulation_is_the_mean_of_its_micro_batches(genome, table):
-    settings = recipe.SegmentationRecipe(**SMALL)
-    params, loss, batches = start(genome, table, settings)
-    tokens, labels = batches(0)
-    twice = (np.concatenate([tokens, tokens]), np.concatenate([labels, labels]))
-
-    def first_loss(batch):
-        optimiser = loop.make_optimiser(settings)
-        state = {
-            "params": params,
-            "average": params,
-            "optimiser": optimiser.init(params),
-            "step": np.int32(0),
-        }
-        state = jax.tree.map(jnp.array, state)
-        return loop.make_step(loss, optimiser, 0.9)(state, batch)[1:]
-
-    np.testing.assert_allclose(first_loss((tokens, labels)), first_loss(twice), rtol=1e-5)
-
-
-def test_the_folded_table_is_the_trained_sum(genome, table):
-    settings = recipe.SegmentationRecipe(**SMALL)
-    params, *_ = start(genome, table, settings)
     features = composition.kmer_features(tokenizer("v2_3mer"))
     folded = composition.fold(params, features)
     name = composition.embedding_module(params)

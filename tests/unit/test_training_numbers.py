@@ -11,6 +11,7 @@ import pytest
 from toy_models import digits_of, random_bases
 
 from dnalm.checkpoints import Checkpoint
+from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import tokenizer
 from dnalm.training import composition, data, loop, mlm, recipe, segmentation
@@ -76,6 +77,55 @@ def test_a_terminated_run_saves_its_step_and_ends_like_an_uninterrupted_one(tmp_
     assert again.progress.gradient_norms == whole.progress.gradient_norms
     np.testing.assert_array_equal(again.params["m"]["w"], whole.params["m"]["w"])
     assert not list((tmp_path / "parts").glob(".*.tmp"))
+
+
+def test_a_run_that_broke_off_ends_like_an_uninterrupted_one(tmp_path):
+    whole = loop.train(START, squares, numbers, QUICK, tmp_path / "whole", "key")
+
+    def breaks(step):
+        if step == 6:
+            raise RuntimeError("the power went")
+        return numbers(step)
+
+    with pytest.raises(RuntimeError, match="the power went"):
+        loop.train(START, squares, breaks, QUICK, tmp_path / "parts", "key")
+    again = loop.train(START, squares, numbers, QUICK, tmp_path / "parts", "key")
+    assert again.progress.losses == whole.progress.losses
+    np.testing.assert_array_equal(again.params["m"]["w"], whole.params["m"]["w"])
+
+
+def test_the_state_of_another_run_is_refused(tmp_path):
+    loop.train(START, squares, numbers, QUICK, tmp_path, "one")
+    with pytest.raises(UserError, match="belongs to a run with another recipe or other inputs"):
+        loop.train(START, squares, numbers, QUICK, tmp_path, "two")
+
+
+@pytest.mark.parametrize(
+    ("bad_step", "kept"), [(1, "there is no checkpoint"), (7, "the last good checkpoint, of step 4, is")]
+)
+def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_good_state(tmp_path, bad_step, kept):
+    def make_batch(step):
+        return numbers(step) * (np.nan if step + 1 == bad_step else 1)
+
+    with pytest.raises(UserError, match=f"training step {bad_step}: the loss is nan.*{kept}"):
+        loop.train(START, squares, make_batch, QUICK, tmp_path, "key")
+    if bad_step > QUICK.checkpoint_every:
+        again = loop.train(START, squares, numbers, QUICK, tmp_path, "key")
+        assert np.isfinite(again.progress.losses).all()
+
+
+def test_accumulation_is_the_mean_of_its_micro_batches():
+    optimiser = loop.make_optimiser(QUICK)
+    batch = np.arange(8, dtype=np.float32).reshape(2, 4)
+
+    def result(batches):
+        state = {"params": START, "average": START, "optimiser": optimiser.init(START), "step": jnp.int32(0)}
+        return loop.make_step(lambda p, x: jnp.mean((p["m"]["w"][0, 0] - x) ** 2), optimiser, 0.9)(
+            jax.tree.map(jnp.array, state), batches
+        )[1:]
+
+    np.testing.assert_allclose(result(batch), result(batch.reshape(1, 8)), rtol=1e-6)
+    assert float(result(batch)[0]) == pytest.approx(np.mean(np.arange(8) ** 2))
 
 
 def test_the_log_has_a_row_per_block_and_one_for_the_rest():
