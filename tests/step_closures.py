@@ -64,18 +64,35 @@ def without_docstrings(tree: ast.AST) -> str:
     return ast.dump(tree)
 
 
-def closure(step: str) -> str:
-    """Returns the sha256 of a step's code, docstrings and comments left out."""
+def files_of(step: str) -> list[Path]:
+    """Returns a step's scripts and the library files that they import, directly or not."""
     waiting, seen = [SCRIPTS / f"{name}.py" for name in SCRIPTS_OF[step]], set()
     while waiting:
         path = waiting.pop()
-        if path in seen or path.stem in NO_OUTPUT:
-            continue
-        seen.add(path)
-        waiting += imported(path)
+        if path not in seen:
+            seen.add(path)
+            waiting += imported(path)
+    return sorted(seen)
+
+
+def third_party(step: str) -> set[str]:
+    """Returns the modules that a step's code imports from neither the library nor Python itself."""
+    found = set()
+    for path in files_of(step):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add((node.module or "").split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"dnalm"}
+
+
+def closure(step: str) -> str:
+    """Returns the sha256 of a step's code, docstrings and comments left out."""
     code = [
         f"{path.relative_to(SCRIPTS)} {without_docstrings(ast.parse(path.read_text()))}"
-        for path in sorted(seen)
+        for path in files_of(step)
+        if path.stem not in NO_OUTPUT
     ]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import step_closures
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,30 @@ def test_environments_have_the_versions_of_the_lock(path):
     for line in pinned:
         name, version = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)", line).groups()
         assert re.search(rf"^{re.escape(name)}=={re.escape(version)}( |$)", lock, re.M), line
+
+
+PACKAGES = {
+    "Bio": "biopython",
+    "haiku": "dm-haiku",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "pyBigWig": "pybigwig",
+}
+STEPS_OF = {
+    "genome": ("genome", "annotation", "mask", "windows"),
+    "model": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
+    "gpu": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
+    "analysis": ("evaluate", "task", "probe", "expression", "figures", "report"),
+}
+NEVER_RUN = {"analysis": {"jax", "dm-haiku"}}  # behind names that these steps share with the models
+
+
+@pytest.mark.parametrize("name", STEPS_OF)
+def test_environments_hold_what_their_steps_import(name):
+    modules = set().union(*(step_closures.third_party(step) for step in STEPS_OF[name]))
+    needed = {PACKAGES.get(module, module) for module in modules} - NEVER_RUN.get(name, set())
+    text = (ROOT / "workflow" / "envs" / f"{name}.yaml").read_text()
+    assert not {package for package in needed if not re.search(rf"- {re.escape(package)}(\[\w+\])?==", text)}
 
 
 def test_every_environment_is_used():

@@ -20,6 +20,6 @@ def test_changed_code_was_decided_on(step):
     if recorded["version"] != VERSIONS[step]:
         pytest.fail(f"the version of {step} changed: record it with `python tests/step_closures.py`")
     assert recorded["sha256"] == step_closures.closure(step), (
-        f"the code of {step} changed: raise its number in dnalm/versions.py if its output changed for the same "
-        "input; record it with `python tests/step_closures.py`"
+        f"the code of step {step} changed: raise its number in dnalm/versions.py if its output changed for "
+        "the same input; then record it with `python tests/step_closures.py`"
     )

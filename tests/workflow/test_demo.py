@@ -1,4 +1,4 @@
-"""The whole demo, once: every result is there, and the numbers are those that the README and the cards claim."""
+"""The whole demo, once: every result is there, and the numbers are those of the README and the cards."""
 
 import json
 
