@@ -14,7 +14,7 @@ from dnalm.checkpoints import Checkpoint
 from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import tokenizer
-from dnalm.training import composition, data, loop, mlm, recipe, segmentation
+from dnalm.training import composition, data, loop, mlm, prefetch, recipe, segmentation
 from dnalm.training.state import Progress
 
 SIX = tokenizer("v2_6mer")
@@ -139,12 +139,12 @@ def test_the_log_has_a_row_per_block_and_one_for_the_rest():
 
 
 def test_batches_come_in_order_and_a_fault_in_their_making_reaches_the_loop():
-    assert list(data.prefetch(lambda step: step * 2, range(20))) == list(range(0, 40, 2))
+    assert list(prefetch.prefetch(lambda step: step * 2, range(20))) == list(range(0, 40, 2))
 
     def fails(step):
         return 1 / (3 - step)
 
-    batches = data.prefetch(fails, range(9))
+    batches = prefetch.prefetch(fails, range(9))
     assert [next(batches) for _ in range(3)] == [1 / 3, 1 / 2, 1]
     with pytest.raises(ZeroDivisionError):
         next(batches)
@@ -152,11 +152,11 @@ def test_batches_come_in_order_and_a_fault_in_their_making_reaches_the_loop():
 
 def test_an_abandoned_queue_of_batches_ends_its_thread():
     made = []
-    batches = data.prefetch(lambda step: made.append(step) or step, range(10**9))
+    batches = prefetch.prefetch(lambda step: made.append(step) or step, range(10**9))
     next(batches)
     batches.close()
     count = len(made)
-    assert count <= data.PREFETCHED_BATCHES + 3 and len(made) == count
+    assert count <= prefetch.PREFETCHED_BATCHES + 3 and len(made) == count
 
 
 def test_windows_without_a_site_are_kept_at_the_share_asked_for():

@@ -5,11 +5,8 @@ A batch depends on nothing but (seed, step), so a resumed run sees the batches o
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,9 +18,7 @@ from dnalm.genome import Genome, reverse_complement
 
 Region = tuple[str, int, int]  # contig, start, end: 0-based, half-open
 Window = tuple[str, int, str]  # contig, start, strand
-Batch = TypeVar("Batch")
 BASES = np.frombuffer(b"ACGT", np.uint8)
-PREFETCHED_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -216,37 +211,3 @@ class TrainingGenome:
         )
         unpacked = np.unpackbits(packed[..., None], axis=-1, bitorder="little")
         return unpacked[..., : len(self.features)].astype(bool)
-
-
-def prefetch(make_batch: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
-    """Yields `make_batch(step)` for each step, made ahead in a thread so that the device never waits."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCHED_BATCHES)
-    stopped = threading.Event()
-
-    def put(item: Batch | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for step in steps:
-                if stopped.is_set():
-                    return
-                put(make_batch(step))
-            put(None)
-        except BaseException as fault:  # handed to the consumer, which raises it
-            put(fault)
-
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        worker.join()
