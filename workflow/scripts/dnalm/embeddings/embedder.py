@@ -22,6 +22,7 @@ from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import KmerTokenizer
 
+FEWEST_SHARDS, SMALL_SHARD_TOKENS = 16, 1 << 13  # so that a small job, too, goes on where it stopped
 SHARD_TOKENS = 1 << 18  # a few seconds on two cores for the demo's model; an hour's work has ~1,000 shards
 PUBLISHED_MEAN = "mean_published"
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -82,8 +83,10 @@ def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], con
 
 
 def shard_rows(counts: Int32[np.ndarray, " N"]) -> list[tuple[int, int]]:
-    """Cuts rows into consecutive shards of about SHARD_TOKENS tokens."""
-    number = np.cumsum(counts, dtype=np.int64) // SHARD_TOKENS
+    """Cuts rows into consecutive shards of about SHARD_TOKENS tokens; small jobs get smaller ones."""
+    total = np.cumsum(counts, dtype=np.int64)
+    size = min(SHARD_TOKENS, max(SMALL_SHARD_TOKENS, int(total[-1]) // FEWEST_SHARDS)) if len(total) else 1
+    number = total // size
     borders = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(counts)]
     return [(first, last) for first, last in pairwise(borders) if first < last]
 
