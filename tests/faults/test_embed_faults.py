@@ -13,10 +13,11 @@ import pytest
 import toy_models
 from step_faults import assert_refused, snapshot
 
-from dnalm import windows
+from dnalm import files, windows
 from dnalm.checkpoints import write_checkpoint
 from dnalm.embeddings import embedder
 from dnalm.engine import preflight, runner
+from dnalm.errors import UserError
 from dnalm.files import sha256_of
 from dnalm.genome import Genome
 from dnalm.models import init_params
@@ -136,6 +137,32 @@ def python(program, *arguments):
     )
 
 
+LIMITED = """
+import resource, sys
+import embed
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+sys.exit(embed.main(sys.argv[1:]))
+"""
+
+
+def test_19_a_real_limit_on_file_size_is_one_clear_line(inputs, tmp_path):
+    """The HDF5 library crashes the process when a write fails: it must not get that far."""
+    done = python(LIMITED, *arguments_of(inputs), "--output", tmp_path / "out" / "x.h5ad")
+    assert done.returncode == 2, done.stderr
+    assert "File too large" in done.stderr.splitlines()[-1]
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".work"] == []
+
+
+def test_21_what_a_killed_run_left_is_cleaned_a_day_later(inputs, tmp_path):
+    old, running = tmp_path / ".x.h5ad.0123.tmp", tmp_path / ".x.h5ad.4567.tmp"
+    for path in (old, running):
+        path.write_text("half")
+    os.utime(old, (1, 1))
+    run(inputs, tmp_path / "x.h5ad")
+    assert not old.exists()
+    assert running.exists()
+
+
 def test_20_an_output_folder_that_is_a_file_is_refused(inputs, tmp_path, capsys, monkeypatch):
     (tmp_path / "out").write_text("a file")
     monkeypatch.setattr(runner.Runner, "run", None)
@@ -154,6 +181,18 @@ def test_20_an_output_that_is_a_folder_is_refused(inputs, tmp_path, capsys):
     (tmp_path / "x.h5ad").mkdir()
     assert embed.main([*arguments_of(inputs), "--output", str(tmp_path / "x.h5ad")]) == 2
     assert "x.h5ad: is a folder, expected a place for a file" in capsys.readouterr().err
+
+
+def test_22_killed_between_data_and_manifest_is_incomplete(inputs, tmp_path, monkeypatch):
+    run(inputs, tmp_path / "x.h5ad")
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "write_manifest", killed)
+    assert embed.main([*arguments_of(inputs, pooling="cls"), "--output", str(tmp_path / "x.h5ad")]) == 130
+    with pytest.raises(UserError, match="not found"):  # not the manifest of the earlier result
+        files.read_manifest(tmp_path / "x.h5ad")
 
 
 def test_23_an_input_changed_meanwhile_is_refused(inputs, tmp_path, capsys, monkeypatch):
@@ -323,6 +362,8 @@ def test_per_token_output_has_a_size_limit(inputs, tmp_path, capsys, monkeypatch
 
     monkeypatch.setattr(whole_run, "LARGEST_TOKEN_OUTPUT", 1000)
     line = arguments_of(inputs, pooling="none")
+    both = [*line, "--reverse-complement"]
+    assert_refused("embed", both, tmp_path / "out" / "x.zarr", "cannot average single tokens", capsys)
     pattern = r"every token's embedding takes .* GiB .*or give --force"
     assert_refused("embed", line, tmp_path / "out" / "x.zarr", pattern, capsys)
     assert_refused("embed", line, tmp_path / "out" / "x.h5ad", pattern, capsys)

@@ -13,7 +13,7 @@ import pytest
 import segment
 import toy_models
 
-from dnalm import files, tracks
+from dnalm import files
 from dnalm.checkpoints import write_checkpoint
 from dnalm.engine import preflight, runner
 from dnalm.models import init_params
@@ -120,7 +120,7 @@ def test_19_a_disk_that_fills_up_leaves_no_track(inputs, tmp_path, capsys, monke
     def full(handle, offset, size):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tracks.os, "posix_fallocate", full)
+    monkeypatch.setattr(preflight.os, "posix_fallocate", full)
     assert_refused(inputs, tmp_path / "out", r"No space left on device.*Free space", capsys)
 
 

@@ -85,7 +85,7 @@ def test_runs_do_not_mix(tmp_path):
     assert not tmp_path.exists()  # the empty working folder goes too
 
 
-def test_two_copies_of_a_run_do_not_disturb_each_other(tmp_path):
+def test_63_two_copies_of_a_run_do_not_disturb_each_other(tmp_path):
     def slower():
         get(Shards(tmp_path, KEY), Computation())  # the other copy finishes the same shard meanwhile,
         Shards(tmp_path, KEY).remove()  # and then the whole run

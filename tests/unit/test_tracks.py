@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dnalm import tracks
+from dnalm.engine import preflight
 from dnalm.errors import UserError
 from dnalm.files import sha256_of
 
@@ -111,7 +112,7 @@ def test_a_full_disk_is_seen_before_the_library_below_breaks(tmp_path, monkeypat
     def full(handle, offset, size):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tracks.os, "posix_fallocate", full)
+    monkeypatch.setattr(preflight.os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path, [("one", 0, random_levels(1, 5000))])
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,6 @@ prediction has `MISSING_LEVEL` and no entry in the file.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt16
 
+from dnalm.engine.preflight import reserve
 from dnalm.errors import UserError
 from dnalm.files import atomic_path, require_file
 
@@ -157,22 +157,6 @@ class _TrackFile:
         self._finish_contig()
         reserve(self._path, self._path.stat().st_size + SPARE_BYTES)
         self.file.close()
-
-
-def reserve(path: Path, size_bytes: int) -> None:
-    """Makes sure that a file can grow by so many bytes: the library below breaks where a write fails.
-
-    Raises:
-        OSError: the disk, the quota or the limit of a file's size does not allow it.
-    """
-    probe = path.with_name(path.name + ".probe")
-    try:
-        with open(probe, "wb") as handle:
-            os.posix_fallocate(handle.fileno(), path.stat().st_size, size_bytes)
-    except OSError as fault:
-        raise OSError(fault.errno, fault.strerror, str(path.parent)) from fault
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 @contextmanager

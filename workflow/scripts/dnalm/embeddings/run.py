@@ -76,6 +76,10 @@ def embed_source(
 def _check_size(output: Path, settings: Settings, width: int, tokens: int, rows: int, force: bool) -> None:
     """Refuses an output that the disk, or for single tokens good sense, has no room for."""
     per_token = settings.pooling == UNPOOLED
+    if per_token and settings.reverse_complement:
+        raise UserError(
+            "--reverse-complement", "cannot average single tokens of two strands", "Leave it out, or pool."
+        )
     item = 2 if settings.dtype == "float16" else 4
     size = (tokens if per_token else rows) * width * len(settings.layers) * item
     if per_token and size > LARGEST_TOKEN_OUTPUT and not force:
@@ -107,6 +111,7 @@ def _write_pooled(
     ):
         for values in embedder.run(shards, cli.progress):
             writer.append(values)
+        files.manifest_path(output).unlink(missing_ok=True)  # of an earlier result, which is replaced now
     if embedder.missing:
         log.warning("%d windows hold no known base: their embedding is missing (NaN)", embedder.missing)
     return {"missing": embedder.missing}

@@ -7,6 +7,7 @@ was made. Memory is that of a block and of obs, whatever the number of rows.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from dnalm.engine.preflight import reserve
 from dnalm.errors import UserError
 from dnalm.files import require_file
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREFIX = "layer_"
+OBS_BYTES = 200  # of a window's row, generously
+FRAME_BYTES = 1 << 20  # of all else
 
 
 class EmbeddingWriter:
@@ -45,9 +49,14 @@ class EmbeddingWriter:
     ) -> None:
         import h5py
 
-        self._rows, self._written = len(obs), 0
+        self._path, self._rows, self._written = path, len(obs), 0
+        size = len(obs) * (OBS_BYTES + sum(widths.values()) * np.dtype(dtype).itemsize) + FRAME_BYTES
+        reserve(path, size)
         self._file = h5py.File(path, "w", libver=("v108", "v108"))
         self._layers = _write_frame(self._file, obs, widths, dtype, about)
+        self._file.flush()
+        with open(path, "rb+") as handle:  # holds the space until the file is closed
+            os.posix_fallocate(handle.fileno(), 0, size)
 
     def __enter__(self) -> EmbeddingWriter:
         return self
@@ -55,7 +64,10 @@ class EmbeddingWriter:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, _: TracebackType | None
     ) -> None:
+        self._file.flush()
+        size = self._file.id.get_filesize()
         self._file.close()
+        os.truncate(self._path, size)
         if kind is None and self._written != self._rows:
             raise UserError("embeddings", f"{self._written} rows came, expected {self._rows}", "Run again.")
 

@@ -50,7 +50,10 @@ class TokenWriter:
         }
         root = zarr.open_group(self._temporary, mode="w", zarr_format=2)
         root.attrs["dnalm"] = json.loads(json.dumps(about))
-        for name, data in (("offsets", offsets), ("names", obs.index.to_numpy().astype("S"))):
+        for name, data in (
+            ("offsets", offsets),
+            ("names", np.char.encode(obs.index.to_numpy().astype(str), "utf-8")),
+        ):
             root.create_array(name, data=data)
         self._values = {
             layer: root.create_array(

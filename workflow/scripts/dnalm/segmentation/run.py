@@ -14,7 +14,7 @@ import numpy as np
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
 from dnalm.engine.memory import describe
-from dnalm.engine.preflight import check_output, inputs_unchanged
+from dnalm.engine.preflight import check_output, inputs_unchanged, remove_stale
 from dnalm.engine.shards import Shards, run_key, weights_sha256
 from dnalm.errors import UserError
 from dnalm.genome import Genome
@@ -93,6 +93,8 @@ def segment_genome(
     bases = sum(end - start for spans in regions.values() for start, end in merge_spans(spans))
     paths = [output_dir / track.file for track in tracks]
     check_output(paths[0], bases * len(tracks) * TRACK_BYTES)
+    for path in paths:
+        remove_stale(path)
     pieces = {contig: find_pieces(genome.sequence(contig)) for contig in regions}
     chunk_bp = max(CHUNK_BP, CHUNK_WINDOWS * layout.window_tokens * layout.k)
     chunks = list(make_chunks(pieces, regions, chunk_bp))
@@ -145,6 +147,7 @@ def _write(
             part = f"{chunk.contig}:{chunk.start}-{chunk.end} of {chunk.piece}"
             levels = shards.get(number, part, partial(_compute, predictor, chunk))["levels"]
             writer.add(chunk.contig, chunk.start, levels)
+        files.manifest_path(paths[0].parent).unlink(missing_ok=True)  # of an earlier result, replaced now
     return min(writer.covered_bp)
 
 
