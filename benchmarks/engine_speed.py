@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from dnalm.embeddings.embedder import Settings, pooled_function  # noqa: E402
+from dnalm.embeddings.embedder import pooled_function  # noqa: E402
+from dnalm.embeddings.settings import Settings  # noqa: E402
 from dnalm.engine import Runner  # noqa: E402
 from dnalm.models import ModelConfig, init_params  # noqa: E402
 

@@ -288,7 +288,7 @@ import os, signal, sys
 import embed
 from dnalm.embeddings import embedder
 from dnalm.engine import shards
-embedder.SHARD_TOKENS = 40
+embedder.SHARD_TOKENS, embedder.BATCHES_PER_SHARD = 40, 0
 saved, load = [], shards.Shards.get
 def get(self, *arguments):
     if len(saved) == 2:
@@ -302,6 +302,7 @@ embed.main(sys.argv[1:])
 
 def test_21_22_60_a_killed_run_goes_on_and_ends_with_the_same_bytes(inputs, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(embedder, "SHARD_TOKENS", 40)
+    monkeypatch.setattr(embedder, "BATCHES_PER_SHARD", 0)
     expected = run(inputs, tmp_path / "whole.h5ad")
     output, work = tmp_path / "out" / "x.h5ad", tmp_path / "work"
     line = arguments_of(inputs, work_dir=work)
@@ -329,6 +330,7 @@ def test_21_22_60_a_killed_run_goes_on_and_ends_with_the_same_bytes(inputs, tmp_
 
 def test_61_62_damaged_and_swapped_shards_are_made_again(inputs, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(embedder, "SHARD_TOKENS", 40)
+    monkeypatch.setattr(embedder, "BATCHES_PER_SHARD", 0)
     expected = run(inputs, tmp_path / "whole.h5ad")
     work = tmp_path / "work"
     monkeypatch.setattr("dnalm.engine.shards.Shards.remove", lambda self: None)

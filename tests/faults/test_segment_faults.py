@@ -195,7 +195,7 @@ import os, signal, sys
 import segment
 from dnalm.engine import shards
 from dnalm.segmentation import run
-run.CHUNK_BP, run.CHUNK_WINDOWS = 200, 1
+run.CHUNK_BP, run.CHUNK_WINDOWS, run.BATCHES_PER_CHUNK = 200, 1, 0
 saved, load = [], shards.Shards.get
 def get(self, *arguments):
     if len(saved) == 3:
@@ -212,8 +212,8 @@ def outputs(folder):
 
 
 def test_21_60_a_killed_run_goes_on_and_ends_with_the_same_bytes(inputs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "CHUNK_BP", 200)
-    monkeypatch.setattr(run, "CHUNK_WINDOWS", 1)
+    for name, value in {"CHUNK_BP": 200, "CHUNK_WINDOWS": 1, "BATCHES_PER_CHUNK": 0}.items():
+        monkeypatch.setattr(run, name, value)
     assert segment.main([*arguments_of(inputs), "--output-dir", str(tmp_path / "whole")]) == 0
     content = files.read_manifest(tmp_path / "whole")["content"]
     assert (content["bases"], content["predicted_bases"]) == (LENGTH_BP + 50, LENGTH_BP - 10)
@@ -234,8 +234,8 @@ def test_21_60_a_killed_run_goes_on_and_ends_with_the_same_bytes(inputs, tmp_pat
 
 
 def test_61_damaged_chunks_are_made_again(inputs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "CHUNK_BP", 200)
-    monkeypatch.setattr(run, "CHUNK_WINDOWS", 1)
+    for name, value in {"CHUNK_BP": 200, "CHUNK_WINDOWS": 1, "BATCHES_PER_CHUNK": 0}.items():
+        monkeypatch.setattr(run, name, value)
     monkeypatch.setattr("dnalm.engine.shards.Shards.remove", lambda self: None)
     line = [*arguments_of(inputs, work_dir=tmp_path / "work"), "--output-dir"]
     assert segment.main([*line, str(tmp_path / "first")]) == 0

@@ -11,7 +11,8 @@ import toy_models
 
 from dnalm import windows
 from dnalm.embeddings import embedder as embedder_module
-from dnalm.embeddings.embedder import Embedder, Settings, check_token_limit, parse_layers, shard_rows
+from dnalm.embeddings.embedder import Embedder, shard_rows
+from dnalm.embeddings.settings import Settings, check_token_limit, parse_layers
 from dnalm.embeddings.sources import SequenceSource, WindowSource, encode_rows, read_source
 from dnalm.engine.shards import Shards, run_key
 from dnalm.errors import UserError
@@ -105,6 +106,7 @@ def test_shards_cover_all_rows_once(monkeypatch):
     assert parts[-1][1] == len(counts)
     assert all(left[1] == right[0] for left, right in pairwise(parts))
     assert shard_rows(np.array([5], np.int32)) == [(0, 1)]
+    assert shard_rows(counts, at_least=10**6) == [(0, 7)]  # large batches need large shards
 
 
 def test_windows_over_the_token_limit_are_named():
@@ -117,6 +119,7 @@ def test_windows_over_the_token_limit_are_named():
 def embed(rows, settings, tmp_path, monkeypatch=None, config=CONFIG, seed=0, shard_tokens=1 << 18):
     if monkeypatch:
         monkeypatch.setattr(embedder_module, "SHARD_TOKENS", shard_tokens)
+        monkeypatch.setattr(embedder_module, "BATCHES_PER_SHARD", 0)
     counts = rows.token_counts(config.kmers)
     run = Embedder(rows, counts, init_params(config, seed), config, settings, jax.local_devices(), 2)
     shards = Shards(tmp_path, run_key(run.key))

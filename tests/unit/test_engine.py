@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import toy_models
 
-from dnalm.embeddings.embedder import Settings, pooled_function
+from dnalm.embeddings.embedder import pooled_function
+from dnalm.embeddings.settings import Settings
 from dnalm.engine import Runner, check_finite, memory
 from dnalm.engine.runner import bucket_length, plan_batches
 from dnalm.errors import UserError
@@ -178,7 +179,8 @@ def test_batch_size_is_auto_or_a_number(text):
 
 DEVICES_PROGRAM = """
 import numpy as np, jax, toy_models
-from dnalm.embeddings.embedder import Settings, pooled_function
+from dnalm.embeddings.embedder import pooled_function
+from dnalm.embeddings.settings import Settings
 from dnalm.engine import Runner
 from dnalm.models import forward, init_params
 config = toy_models.config(toy_models.FEATURES, "own_strand", num_layers=1)

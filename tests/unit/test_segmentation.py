@@ -37,9 +37,7 @@ def predict(
     """Returns contig -> levels (S, T), MISSING_LEVEL outside the chunks."""
     config = toy_models.config(toy_models.FEATURES, labels)
     layout = Layout(WINDOW_TOKENS, 6, **layout)
-    predictor = Predictor(
-        genome, {}, config, layout, resolution, jax.local_devices(), chunk_bp, batch_size, function
-    )
+    predictor = Predictor(genome, {}, config, layout, resolution, jax.local_devices(), batch_size, function)
     tracks = len(track_list(config, layout.reverse))
     found = {
         name: np.full((length, tracks), MISSING_LEVEL, np.uint16) for name, length in genome.lengths.items()
@@ -160,7 +158,7 @@ def test_windows_that_are_padded_give_what_they_give_alone(genome):
     params, bases = init_params(config, 0), toy_models.random_bases(216)  # 36 tokens: padded to 40
     layout = Layout(40, 6, reverse=False)
     opened = genome({"one": bases})
-    predictor = Predictor(opened, params, config, layout, 0.0001, jax.local_devices(), 1000, 2)
+    predictor = Predictor(opened, params, config, layout, 0.0001, jax.local_devices(), 2)
     (chunk,) = make_chunks({"one": [(0, 216)]}, {"one": [(0, 216)]}, 1000)
     tokens = config.kmers.encode_windows(bases[None])
     expected = jax.jit(forward(config, segmentation=True))(params, tokens)["segment_probabilities"][0]

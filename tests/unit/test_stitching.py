@@ -90,6 +90,12 @@ def test_minus_strand_is_the_mirror_image(frames, stitch):
         np.testing.assert_array_equal(minus.keep_to, (length_bp - plus.keep_from)[::-1])
 
 
+def test_number_of_windows_is_foreseen():
+    layout = Layout(8, 6, 0.5, frames=2)
+    made = sum(len(tiling.starts) for tiling in stitching.tile(layout, (0, 9600)))
+    assert layout.expected_windows(9600) == pytest.approx(made, rel=0.02)
+
+
 def test_frames_keep_their_phase():
     tilings = stitching.tile(Layout(8, 6, 0.25, 6, reverse=False), (0, 400))
     assert [set((tiling.starts % 6).tolist()) for tiling in tilings[1:]] == [{1}, {2}, {3}, {4}, {5}]

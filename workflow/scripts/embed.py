@@ -17,22 +17,21 @@ from dnalm.errors import UserError
 
 def parse_arguments(argv):
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--checkpoint", required=True, help="folder, or name in resources/models.tsv")
-    parser.add_argument("--genome", type=Path, help="masked genome (FASTA with index)")
+    add = parser.add_argument
+    add("--checkpoint", required=True, help="folder, or name in resources/models.tsv")
+    add("--genome", type=Path, help="masked genome (FASTA with index)")
     rows = parser.add_mutually_exclusive_group(required=True)
     rows.add_argument("--windows", type=Path, help="windows of the genome (BED of make_windows.py)")
     rows.add_argument("--sequences", type=Path, help="sequences instead of windows (FASTA or parquet)")
-    parser.add_argument("--layers", default="last", help="numbers from 1, middle, last or all; comma list")
-    parser.add_argument("--pooling", choices=("mean", "mean_published", "cls", "none"), default="mean")
-    parser.add_argument("--reverse-complement", action="store_true", help="average over both strands")
-    parser.add_argument("--random-weights", type=int, metavar="SEED", help="random weights, as a baseline")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float32", help="of the output")
-    parser.add_argument("--batch-size", default="auto", help="windows per device and call")
-    parser.add_argument(
-        "--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output)"
-    )
-    parser.add_argument("--force", action="store_true", help="write per-token output of any size")
-    parser.add_argument("--output", type=Path, required=True, help=".h5ad (or .zarr with --pooling none)")
+    add("--layers", default="last", help="numbers from 1, middle, last or all; comma list")
+    add("--pooling", choices=("mean", "mean_published", "cls", "none"), default="mean")
+    add("--reverse-complement", action="store_true", help="average over both strands")
+    add("--random-weights", type=int, metavar="SEED", help="random weights, as a baseline")
+    add("--dtype", choices=("float16", "float32"), default="float32", help="of the output")
+    add("--batch-size", default="auto", help="windows per device and call")
+    add("--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output)")
+    add("--force", action="store_true", help="write per-token output of any size")
+    add("--output", type=Path, required=True, help=".h5ad (or .zarr with --pooling none)")
     cli.add_device_argument(parser)
     return parser.parse_args(argv)
 
@@ -58,29 +57,21 @@ def main(argv=None) -> None:
     import jax
 
     from dnalm import checkpoints
-    from dnalm.embeddings import embedder, run
+    from dnalm.embeddings import run, settings
     from dnalm.engine import memory
 
     checkpoint = checkpoints.load_checkpoint(arguments.checkpoint)
-    settings = embedder.Settings(
-        embedder.parse_layers(arguments.layers, checkpoint.config.num_layers),
-        arguments.pooling,
-        arguments.reverse_complement,
-        arguments.dtype,
-    )
+    layers = settings.parse_layers(arguments.layers, checkpoint.config.num_layers)
+    wanted = settings.Settings(layers, arguments.pooling, arguments.reverse_complement, arguments.dtype)
     source, inputs = read_source(arguments)
-    run.embed_source(
-        arguments.output,
-        source,
-        inputs,
-        checkpoint,
-        settings,
-        jax.local_devices(),
-        arguments.work_dir,
-        arguments.random_weights,
-        memory.parse_batch_size(arguments.batch_size),
-        arguments.force,
-    )
+    options = {
+        "work_dir": arguments.work_dir,
+        "random_seed": arguments.random_weights,
+        "batch_size": memory.parse_batch_size(arguments.batch_size),
+        "force": arguments.force,
+    }
+    devices = jax.local_devices()
+    run.embed_source(arguments.output, source, inputs, checkpoint, wanted, devices, **options)
 
 
 if __name__ == "__main__":

@@ -57,14 +57,8 @@ def main(argv=None) -> None:
     from dnalm.segmentation import run
 
     checkpoint = checkpoints.load_checkpoint(arguments.checkpoint)
-    layout = run.make_layout(
-        checkpoint.config,
-        arguments.window_bp,
-        arguments.overlap,
-        arguments.frames,
-        arguments.reverse_complement,
-        arguments.stitch,
-    )
+    settings = ("window_bp", "overlap", "frames", "reverse_complement", "stitch")
+    layout = run.make_layout(checkpoint.config, **{name: getattr(arguments, name) for name in settings})
     with Genome(arguments.genome) as genome:
         run.segment_genome(
             arguments.output_dir,

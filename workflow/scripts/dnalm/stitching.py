@@ -51,6 +51,16 @@ class Layout:
                 "frames", f"{self.frames} does not divide k = {self.k}", f"Give one of {allowed}."
             )
 
+    @property
+    def passes(self) -> int:
+        """How often every base is read: strands times frames."""
+        return self.frames * (1 + self.reverse)
+
+    def expected_windows(self, length_bp: int) -> int:
+        """Returns about how many windows so many bases take."""
+        stride_bp = (1 - self.overlap) * self.window_tokens * self.k
+        return self.passes * max(1, round(length_bp / stride_bp))
+
     def window_bp(self, length_bp: int) -> int:
         """Returns the window for a piece: the full one, or the largest that fits; 0 where none does."""
         unit = HEAD_TOKENS * self.k

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -14,14 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32
 
+from dnalm.embeddings.settings import Settings
 from dnalm.embeddings.sources import Source
 from dnalm.engine.memory import batch_rows
 from dnalm.engine.runner import Runner, check_finite
 from dnalm.engine.shards import Shards
-from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import KmerTokenizer
 
+BATCHES_PER_SHARD = 4  # at least: the devices wait while one shard is kept and the next is read
 FEWEST_SHARDS, SMALL_SHARD_TOKENS = 16, 1 << 13  # so that a small job, too, goes on where it stopped
 SHARD_TOKENS = 1 << 18  # a few seconds on two cores for the demo's model; an hour's work has ~1,000 shards
 PUBLISHED_MEAN = "mean_published"
@@ -29,64 +29,15 @@ Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 log = logging.getLogger("dnalm")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is taken from the model.
+def shard_rows(counts: Int32[np.ndarray, " N"], at_least: int = 0) -> list[tuple[int, int]]:
+    """Cuts rows into consecutive shards of about SHARD_TOKENS tokens; small jobs get smaller ones.
 
     Args:
-        layers: numbered from 1, ascending.
-        pooling: mean, mean_published or cls (see `models.pool`), or none for every token.
-        reverse_complement: average with the embedding of the other strand.
-        dtype: float16 or float32, of the output.
+        at_least: tokens below which a shard would not keep the devices busy.
     """
-
-    layers: tuple[int, ...]
-    pooling: str = "mean"
-    reverse_complement: bool = False
-    dtype: str = "float32"
-
-
-def parse_layers(text: str, num_layers: int) -> tuple[int, ...]:
-    """Returns layer numbers from "last", "middle" (half of all, rounded up), "all", or "6,12".
-
-    Raises:
-        UserError: no such layer.
-    """
-    named = {"last": [num_layers], "middle": [-(-num_layers // 2)], "all": [*range(1, num_layers + 1)]}
-    layers: set[int] = set()
-    for word in text.split(","):
-        word = word.strip()
-        if word not in named and not (word.isdecimal() and 1 <= int(word) <= num_layers):
-            raise UserError(
-                "--layers",
-                f"found {word!r} (expected 1 to {num_layers}, middle, last or all)",
-                "Name layers of this model, separated by commas.",
-            )
-        layers.update(named[word] if word in named else [int(word)])
-    return tuple(sorted(layers))
-
-
-def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], config: ModelConfig) -> None:
-    """Refuses windows with more tokens than the model was trained for.
-
-    Raises:
-        UserError: naming the longest.
-    """
-    longest = int(np.argmax(counts))
-    if counts[longest] > config.max_tokens:
-        raise UserError(
-            names[longest],
-            f"has {counts[longest]} tokens, the model takes at most {config.max_tokens} "
-            f"({int((counts > config.max_tokens).sum())} windows are too long)",
-            f"Use windows of at most {(config.max_tokens - 1) * config.kmers.k} bp with few N.",
-        )
-
-
-def shard_rows(counts: Int32[np.ndarray, " N"]) -> list[tuple[int, int]]:
-    """Cuts rows into consecutive shards of about SHARD_TOKENS tokens; small jobs get smaller ones."""
     total = np.cumsum(counts, dtype=np.int64)
     size = min(SHARD_TOKENS, max(SMALL_SHARD_TOKENS, int(total[-1]) // FEWEST_SHARDS)) if len(total) else 1
-    number = total // size
+    number = total // max(size, at_least)
     borders = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(counts)]
     return [(first, last) for first, last in pairwise(borders) if first < last]
 
@@ -121,12 +72,10 @@ class Embedder:
         batch_size: int | None = None,
     ) -> None:
         self._source, self._config, self._settings = source, config, settings
-        self.shards = shard_rows(counts)
         values, times = np.unique(counts, return_counts=True)
         nominal = int(values[np.argmax(times)])
-        rows = batch_size or batch_rows(
-            config, nominal, devices, max(last - first for first, last in self.shards)
-        )
+        rows = batch_size or batch_rows(config, nominal, devices, len(counts))
+        self.shards = shard_rows(counts, BATCHES_PER_SHARD * rows * len(devices) * nominal)
         self.batch_size, self.missing = rows, 0
         self.key = {
             "counts": hashlib.sha256(counts.tobytes()).hexdigest(),
@@ -211,15 +160,3 @@ def ignored_tokens(tokenizer: KmerTokenizer, pooling: str) -> list[int]:
     if pooling not in ("mean", PUBLISHED_MEAN):
         return []
     return [*tokenizer.special_ids, *([tokenizer.letters["N"]] if pooling == "mean" else [])]
-
-
-def about(config: ModelConfig, settings: Settings, weights: str, random_seed: int | None) -> dict[str, Any]:
-    """Returns what defines the embeddings, for uns["dnalm"] and the manifest."""
-    model = {name: value for name, value in json.loads(config.to_json()).items() if value not in (None, [])}
-    return {
-        "weights_sha256": weights,
-        "weights": "checkpoint" if random_seed is None else f"random, seed {random_seed}",
-        "model": model,
-        **asdict(settings),
-        "layers": list(settings.layers),
-    }

@@ -9,7 +9,8 @@ from typing import Any
 
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
-from dnalm.embeddings.embedder import Embedder, Settings, about, check_token_limit
+from dnalm.embeddings.embedder import Embedder
+from dnalm.embeddings.settings import Settings, about, check_token_limit
 from dnalm.embeddings.sources import Source
 from dnalm.engine.h5ad import EmbeddingWriter
 from dnalm.engine.memory import describe

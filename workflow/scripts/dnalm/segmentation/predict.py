@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8, UInt16
 
 from dnalm.engine import Runner, check_finite
-from dnalm.engine.memory import batch_rows
 from dnalm.genome import Genome, reverse_complement
 from dnalm.genome.letters import TO_ACGTN
 from dnalm.labels import slug
@@ -57,7 +56,7 @@ class Predictor:
     Args:
         layout: how pieces are tiled; its `reverse` adds the other strand's windows.
         resolution: step between two probabilities of a track.
-        batch_size: windows per device and call (default: from the device).
+        batch_size: windows per device and call.
         function: (params, tokens) -> probabilities, instead of the model's own.
     """
 
@@ -69,21 +68,19 @@ class Predictor:
         layout: Layout,
         resolution: float,
         devices: Sequence[Any],
-        chunk_bp: int,
-        batch_size: int | None = None,
+        batch_size: int,
         function: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self._genome, self._config, self._layout = genome, config, layout
         self._resolution = resolution
         self._two_sets = layout.reverse and config.labels == OWN_STRAND
         nominal = layout.window_tokens + 1
-        windows = -(-chunk_bp // (layout.window_tokens * layout.k)) * layout.frames * (1 + layout.reverse)
-        self.batch_size = batch_size or batch_rows(config, nominal, devices, windows)
+        self.batch_size = batch_size
         self._runner = Runner(
             function or probability_function(config),
             params,
             devices,
-            self.batch_size,
+            batch_size,
             nominal,
             max(config.max_tokens, nominal),
             config.kmers.pad_id,

@@ -13,7 +13,7 @@ import numpy as np
 
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
-from dnalm.engine.memory import describe
+from dnalm.engine.memory import batch_rows, describe
 from dnalm.engine.preflight import check_output, inputs_unchanged, remove_stale
 from dnalm.engine.shards import Shards, run_key, weights_sha256
 from dnalm.errors import UserError
@@ -27,6 +27,7 @@ from dnalm.versions import VERSIONS
 STEP = "segment"
 CHUNK_BP = 1 << 19  # a few seconds on two cores for the demo's model, under 150 MB for 14 features
 CHUNK_WINDOWS = 32  # at least: windows on a chunk's border are predicted twice
+BATCHES_PER_CHUNK = 4  # at least: the devices wait while one chunk is kept and the next is read
 TRACK_BYTES = 3  # per base and track, at most: an upper estimate for the disk
 log = logging.getLogger("dnalm")
 
@@ -96,11 +97,12 @@ def segment_genome(
     for path in paths:
         remove_stale(path)
     pieces = {contig: find_pieces(genome.sequence(contig)) for contig in regions}
-    chunk_bp = max(CHUNK_BP, CHUNK_WINDOWS * layout.window_tokens * layout.k)
+    windows = layout.expected_windows(bases)
+    batch_size = batch_size or batch_rows(config, layout.window_tokens + 1, devices, windows)
+    smallest = max(CHUNK_WINDOWS, BATCHES_PER_CHUNK * batch_size * len(devices) // layout.passes)
+    chunk_bp = max(CHUNK_BP, smallest * layout.window_tokens * layout.k)
     chunks = list(make_chunks(pieces, regions, chunk_bp))
-    predictor = Predictor(
-        genome, checkpoint.params, config, layout, resolution, devices, chunk_bp, batch_size
-    )
+    predictor = Predictor(genome, checkpoint.params, config, layout, resolution, devices, batch_size)
     inputs = {**checkpoint.files, **inputs}
     about = {
         "weights_sha256": weights_sha256(checkpoint.params, config),

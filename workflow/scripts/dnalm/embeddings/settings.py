@@ -1,0 +1,79 @@
+"""What embeddings are taken from a model: layers, pooling, strands, type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
+
+from dnalm.errors import UserError
+from dnalm.models import ModelConfig
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is taken from the model.
+
+    Args:
+        layers: numbered from 1, ascending.
+        pooling: mean, mean_published or cls (see `models.pool`), or none for every token.
+        reverse_complement: average with the embedding of the other strand.
+        dtype: float16 or float32, of the output.
+    """
+
+    layers: tuple[int, ...]
+    pooling: str = "mean"
+    reverse_complement: bool = False
+    dtype: str = "float32"
+
+
+def parse_layers(text: str, num_layers: int) -> tuple[int, ...]:
+    """Returns layer numbers from "last", "middle" (half of all, rounded up), "all", or "6,12".
+
+    Raises:
+        UserError: no such layer.
+    """
+    named = {"last": [num_layers], "middle": [-(-num_layers // 2)], "all": [*range(1, num_layers + 1)]}
+    layers: set[int] = set()
+    for word in text.split(","):
+        word = word.strip()
+        if word not in named and not (word.isdecimal() and 1 <= int(word) <= num_layers):
+            raise UserError(
+                "--layers",
+                f"found {word!r} (expected 1 to {num_layers}, middle, last or all)",
+                "Name layers of this model, separated by commas.",
+            )
+        layers.update(named[word] if word in named else [int(word)])
+    return tuple(sorted(layers))
+
+
+def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], config: ModelConfig) -> None:
+    """Refuses windows with more tokens than the model was trained for.
+
+    Raises:
+        UserError: naming the longest.
+    """
+    longest = int(np.argmax(counts))
+    if counts[longest] > config.max_tokens:
+        raise UserError(
+            names[longest],
+            f"has {counts[longest]} tokens, the model takes at most {config.max_tokens} "
+            f"({int((counts > config.max_tokens).sum())} windows are too long)",
+            f"Use windows of at most {(config.max_tokens - 1) * config.kmers.k} bp with few N.",
+        )
+
+
+def about(config: ModelConfig, settings: Settings, weights: str, random_seed: int | None) -> dict[str, Any]:
+    """Returns what defines the embeddings, for uns["dnalm"] and the manifest."""
+    model = {name: value for name, value in json.loads(config.to_json()).items() if value not in (None, [])}
+    return {
+        "weights_sha256": weights,
+        "weights": "checkpoint" if random_seed is None else f"random, seed {random_seed}",
+        "model": model,
+        **asdict(settings),
+        "layers": list(settings.layers),
+    }
