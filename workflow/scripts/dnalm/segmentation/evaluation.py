@@ -1,4 +1,8 @@
-"""Scores of predicted tracks against an annotation: every base of the regions, ties counted exactly."""
+"""Scores of predicted tracks against an annotation: every base of the regions, ties counted exactly.
+
+The tracks are scored as written. Their rounding makes ties of the smallest probabilities, which for
+features of few bases (splice sites) lowers AUROC by about 0.01 at a resolution of 0.001, and auPRC hardly.
+"""
 
 from __future__ import annotations
 
