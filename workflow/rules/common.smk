@@ -145,5 +145,15 @@ def repeat_faults(snakemake_log):
             print(f"{name}: {content[-1]}", file=sys.stderr)
 
 
+SMALL_GENOME_BYTES = 2_000_000  # its jobs are mostly compilation, which uses one core
+
+
+def model_threads(species):
+    """Returns the cores of a job that runs a model on a species: one where compilation is most of it, else two."""
+    genome = SPECIES[species]["genome"]
+    path = Path(resource(genome)) if isinstance(genome, str) else Path("-")
+    return 1 if path.is_file() and path.stat().st_size < SMALL_GENOME_BYTES else 2
+
+
 wildcard_constraints:
     species=one_of(SPECIES),

@@ -59,6 +59,10 @@ def embed_checkpoint(wildcards):
     return f"results/models/{EMBEDDING_RUNS[wildcards.run]['model']}/params.safetensors"
 
 
+def embed_threads(wildcards):
+    return model_threads(wildcards.species)
+
+
 rule embed:
     input:
         genome="results/species/{species}/masked.fa",
@@ -76,7 +80,7 @@ rule embed:
     retries: 1
     conda:
         MODEL_ENV
-    threads: 2
+    threads: embed_threads
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,

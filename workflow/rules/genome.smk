@@ -7,7 +7,9 @@ def genome_source(wildcards):
     if genome_input(wildcards):
         return options(source=resource(genome))
     source = {"source": genome} if isinstance(genome, str) else dict(genome)
-    contigs = [word for name in source.pop("contigs", []) for word in ("--contig", name)]
+    contigs = [
+        word for name in source.pop("contigs", []) for word in ("--contig", name)
+    ]
     source["not_soft_masked"] = source.pop("soft_masked", True) is False
     return options(**source, lock_file="config/genomes.lock.json") + contigs
 

@@ -63,7 +63,7 @@ rule segment:
     retries: 1
     conda:
         MODEL_ENV
-    threads: 2
+    threads: embed_threads
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,

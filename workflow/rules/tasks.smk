@@ -91,6 +91,10 @@ EMBEDDED = {
 }
 
 
+def task_threads(wildcards):
+    return model_threads(TASKS[wildcards.task][1])
+
+
 rule make_task:
     input:
         unpack(task_data_input),
@@ -134,7 +138,7 @@ rule embed_task:
     retries: 1
     conda:
         MODEL_ENV
-    threads: 2
+    threads: task_threads
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
