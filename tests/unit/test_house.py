@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "dnalm"
-RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+RULES = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
 
 # Bottom up; a module imports only from rows above its own (or from its own package).
 ROWS = (

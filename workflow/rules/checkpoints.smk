@@ -1,35 +1,6 @@
 # checkpoint of any published format, or a bundled one -> one format
 
 
-def checkpoint_source(wildcards):
-    """Returns a folder of `models:`, else the name of a row of models.tsv."""
-    folder = SETTINGS["models"].get(wildcards.model)
-    return resource(folder) if folder else wildcards.model
-
-
-def checkpoint_row(wildcards):
-    """The row, never the table: adding a checkpoint runs nothing again that exists."""
-    return (
-        []
-        if wildcards.model in SETTINGS["models"]
-        else configuration.row_text(wildcards.model)
-    )
-
-
-def used_models():
-    runs = [
-        run
-        for section in configuration.RUN_SECTIONS
-        for run in SETTINGS[section].values()
-    ]
-    return {model for run in runs for model in configuration.models_of(run)}
-
-
-def checkpoint_folder(wildcards, input):
-    """Returns the folder of a converted checkpoint, as the scripts take it."""
-    return str(Path(input.checkpoint).parent)
-
-
 localrules:
     convert_checkpoint,
 
@@ -55,7 +26,7 @@ rule convert_checkpoint:
         version=VERSIONS["checkpoint"],
         source=checkpoint_source,
         row=checkpoint_row,
-        folder="results/models/{model}",
+        folder=output_folder,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/convert_checkpoint.py --checkpoint {params.source:q}"
+        'python "$SCRIPTS"/convert_checkpoint.py --checkpoint {params.source:q}'
         " --output-dir {params.folder:q} 2> {log:q}"

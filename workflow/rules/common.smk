@@ -1,8 +1,9 @@
-# What every rule file shares: the checked configuration, paths, and how a job calls a script.
+# What all rules share: the checked configuration, paths, and how a job calls a script.
 # Only this file reads `config`.
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 ROOT = RULES.parent.parent
@@ -17,7 +18,7 @@ from dnalm.versions import VERSIONS
 
 def resource(name):
     """Returns a path as the jobs use it: from the working directory, else from the repository."""
-    if re.match(r"[a-z]+://", str(name)) or Path(name).exists():
+    if "://" in str(name) or Path(name).exists():
         return str(name)
     return str(ROOT / name) if (ROOT / name).exists() else str(name)
 
@@ -69,20 +70,24 @@ except UserError as fault:
     stop(fault)
 
 SPECIES = SETTINGS["species"]
-# In conda environments `python` is the environment's; else the one that runs Snakemake.
+GPUS = 1 if DEVICE == "cuda" else 0
+MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
+
+# The prefix replaces Snakemake's own strict mode, so it repeats it. `python` is the one that runs Snakemake,
+# or the conda environment's. PYTHONSAFEPATH would hide the library beside the scripts. The malloc settings
+# keep XLA's buffers mapped on CPU: each step would otherwise fault its pages in again (about 2x in time).
 uses_conda = "conda" in {
     str(method.name).lower()
     for method in workflow.deployment_settings.deployment_method
 }
-PYTHON = "python" if uses_conda else sys.executable
-GPUS = 1 if DEVICE == "cuda" else 0
-MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
-
-# The prefix replaces Snakemake's own strict mode, so it repeats it. PYTHONSAFEPATH would hide the
-# library beside the scripts. The malloc settings keep XLA's buffers mapped on CPU: each step would
-# otherwise fault its pages in again (about 2x in time).
+PYTHON_PATH = (
+    ""
+    if uses_conda
+    else f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; "
+)
 shell.prefix(
-    "set -euo pipefail; unset PYTHONSAFEPATH; export PYTHONUNBUFFERED=1; "
+    f"set -euo pipefail; {PYTHON_PATH}SCRIPTS={quote(str(SCRIPTS))}; DEVICE={DEVICE}; "
+    "unset PYTHONSAFEPATH; export PYTHONUNBUFFERED=1; "
     "export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1"
     ":glibc.malloc.trim_threshold=16000000000:glibc.malloc.top_pad=67108864; "
 )
@@ -109,14 +114,14 @@ def options(**values):
     return words
 
 
-def runs_of(section, species=None):
-    """Returns the names of a section's runs (that use a species)."""
-    runs = SETTINGS[section]
-    return [
-        name
-        for name, run in runs.items()
-        if species is None or species in run["species"]
-    ]
+def output_stem(wildcards, output):
+    """Returns a figure's path without its suffix."""
+    return str(Path(output[0]).with_suffix(""))
+
+
+def output_folder(wildcards, output):
+    """Returns the folder of a result of several files."""
+    return str(Path(output[0]).parent)
 
 
 def print_results():

@@ -1,67 +1,5 @@
 # windows or sequences + checkpoint -> embeddings
 
-RANDOM = "random_weights"  # the same network untrained: the baseline of every model
-RANDOM_SEED = 0
-EMBED_OPTIONS = ("layers", "pooling", "reverse_complement", "dtype")
-
-
-def embedding_runs():
-    """Returns run -> settings: the runs of the config, and those that the expression runs need."""
-    runs = {name: dict(run) for name, run in SETTINGS["embeddings"].items()}
-    for name, run in SETTINGS["expression"].items():
-        for model in run["models"]:
-            runs[f"expression.{name}.{model}"] = {
-                **run,
-                "model": model,
-                "dtype": "float32",
-            }
-            if RANDOM in run["baselines"]:
-                runs[f"expression.{name}.{model}.{RANDOM}"] = {
-                    **runs[f"expression.{name}.{model}"],
-                    "random_weights": RANDOM_SEED,
-                }
-    return runs
-
-
-EMBEDDING_RUNS = embedding_runs()
-
-
-def embedding_files():
-    """Returns the files of the runs that the config names itself."""
-    return [
-        f"results/species/{species}/embeddings/{run}.h5ad"
-        for run, settings in SETTINGS["embeddings"].items()
-        for species in settings["species"]
-    ]
-
-
-def embed_options(wildcards):
-    run = EMBEDDING_RUNS[wildcards.run]
-    layers = (
-        run["layers"]
-        if isinstance(run["layers"], str)
-        else ",".join(map(str, run["layers"]))
-    )
-    return options(
-        layers=layers,
-        pooling=run["pooling"],
-        reverse_complement=run["reverse_complement"],
-        dtype=run["dtype"],
-        random_weights=run.get("random_weights"),
-    )
-
-
-def embed_windows(wildcards):
-    return f"results/species/{wildcards.species}/windows/{EMBEDDING_RUNS[wildcards.run]['windows']}.bed"
-
-
-def embed_checkpoint(wildcards):
-    return f"results/models/{EMBEDDING_RUNS[wildcards.run]['model']}/params.safetensors"
-
-
-def embed_threads(wildcards):
-    return model_threads(wildcards.species)
-
 
 rule embed:
     input:
@@ -90,6 +28,6 @@ rule embed:
         options=embed_options,
         checkpoint=checkpoint_folder,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/embed.py --checkpoint {params.checkpoint:q} --genome {input.genome:q}"
-        " --windows {input.windows:q} {params.options:q} --device {DEVICE:q}"
+        'python "$SCRIPTS"/embed.py --checkpoint {params.checkpoint:q} --genome {input.genome:q}'
+        ' --windows {input.windows:q} {params.options:q} --device "$DEVICE"'
         " --work-dir results/.work --output {output.embeddings:q} 2> {log:q}"

@@ -1,71 +1,5 @@
 # tables -> figures, each as SVG, PNG and the table it draws
 
-ENDINGS = ("svg", "png", "tsv")
-
-
-def figure_stems():
-    """Returns the figures that the configuration asks for, below results/figures, in the report's order."""
-    stems = []
-    for run in SETTINGS["figures"]["tracks"]:
-        stems += [f"tracks.{species}.{run}" for species in drawable_species(run)]
-    for run, settings in SETTINGS["expression"].items():
-        stems += [f"expression.{species}.{run}" for species in settings["species"]]
-    stems += ["tasks"] if TASKS else []
-    for run in SETTINGS["figures"]["maps"]:
-        stems += [
-            f"map.{species}.{run}" for species in SETTINGS["embeddings"][run]["species"]
-        ]
-    return stems
-
-
-def drawable_species(run):
-    """Tracks are drawn over genes, so for species with an annotation; genes named in the config belong to one."""
-    return [
-        species
-        for species in SETTINGS["segmentation"][run]["species"]
-        if SPECIES[species]["annotation"]
-    ]
-
-
-def figure_files():
-    return [
-        f"results/figures/{stem}.{ending}"
-        for stem in figure_stems()
-        for ending in ENDINGS
-    ]
-
-
-def track_options(wildcards):
-    genes = SETTINGS["figures"]["tracks"][wildcards.run]
-    run = SETTINGS["segmentation"][wildcards.run]
-    return options(
-        genes=None if genes == "auto" else genes,
-        regions=region_list(run["regions"], wildcards.species),
-        model=run["model"],
-    )
-
-
-def expression_unit(wildcards):
-    return SPECIES[wildcards.species]["expression"]["unit"]
-
-
-def map_options(wildcards, input):
-    layer = SETTINGS["figures"]["maps"][wildcards.run]
-    model = SETTINGS["embeddings"][wildcards.run]["model"]
-    return options(
-        layer=layer,
-        model=model,
-        genome=input.genome,
-        annotation=input.annotation or None,
-    )
-
-
-def map_annotation(wildcards):
-    has_genes = SPECIES[wildcards.species]["annotation"]
-    return (
-        f"results/species/{wildcards.species}/annotation.parquet" if has_genes else []
-    )
-
 
 rule plot_tracks:
     input:
@@ -95,10 +29,10 @@ rule plot_tracks:
     params:
         version=VERSIONS["figures"],
         options=track_options,
-        folder="results/species/{species}/segmentation/{run}",
-        stem="results/figures/tracks.{species}.{run}",
+        folder=tracks_folder,
+        stem=output_stem,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_tracks.py --tracks {params.folder:q} --annotation {input.annotation:q}"
+        'python "$SCRIPTS"/plot_tracks.py --tracks {params.folder:q} --annotation {input.annotation:q}'
         " {params.options:q} --output-stem {params.stem:q} 2> {log:q}"
 
 
@@ -130,9 +64,9 @@ rule plot_expression:
     params:
         version=VERSIONS["figures"],
         unit=expression_unit,
-        stem="results/figures/expression.{species}.{run}",
+        stem=output_stem,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_expression.py --metrics {input.metrics:q}"
+        'python "$SCRIPTS"/plot_expression.py --metrics {input.metrics:q}'
         " --predictions {input.predictions:q} --unit {params.unit:q} --species {wildcards.species:q}"
         " --output-stem {params.stem:q} 2> {log:q}"
 
@@ -160,9 +94,9 @@ rule plot_tasks:
         runtime=15,
     params:
         version=VERSIONS["figures"],
-        stem="results/figures/tasks",
+        stem=output_stem,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_tasks.py --summaries {input.summaries:q}"
+        'python "$SCRIPTS"/plot_tasks.py --summaries {input.summaries:q}'
         " --output-stem {params.stem:q} 2> {log:q}"
 
 
@@ -195,7 +129,7 @@ rule plot_embedding_map:
     params:
         version=VERSIONS["figures"],
         options=map_options,
-        stem="results/figures/map.{species}.{run}",
+        stem=output_stem,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_embedding_map.py --embeddings {input.embeddings:q} {params.options:q}"
+        'python "$SCRIPTS"/plot_embedding_map.py --embeddings {input.embeddings:q} {params.options:q}'
         " --output-stem {params.stem:q} 2> {log:q}"

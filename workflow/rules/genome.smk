@@ -1,58 +1,6 @@
 # genome -> checked FASTA and annotation table -> masked FASTA
 
 
-def genome_source(wildcards):
-    """Returns the options that say where a species' genome comes from; what is fetched is pinned in a lock file."""
-    genome = SPECIES[wildcards.species]["genome"]
-    if genome_input(wildcards):
-        return options(source=resource(genome))
-    source = {"source": genome} if isinstance(genome, str) else dict(genome)
-    contigs = [
-        word for name in source.pop("contigs", []) for word in ("--contig", name)
-    ]
-    source["not_soft_masked"] = source.pop("soft_masked", True) is False
-    return options(**source, lock_file="config/genomes.lock.json") + contigs
-
-
-def genome_input(wildcards):
-    """A local genome is an input, so that editing it runs the chain again; a download is not."""
-    genome = SPECIES[wildcards.species]["genome"]
-    path = resource(genome) if isinstance(genome, str) else ""
-    return [path] if path and "://" not in path else []
-
-
-def contig_options(wildcards):
-    return options(**SPECIES[wildcards.species]["contigs"])
-
-
-def annotation_source(wildcards):
-    return resource(SPECIES[wildcards.species]["annotation"])
-
-
-def annotation_input(wildcards):
-    source = annotation_source(wildcards)
-    return [source] if "://" not in source else []
-
-
-def annotation_options(wildcards):
-    entry = SPECIES[wildcards.species]
-    names = entry.get("contig_names")
-    return options(
-        cds_verified=entry.get("cds_verified"),
-        contig_names=resource(names) if names else None,
-    )
-
-
-def mask_options(wildcards):
-    mask = SPECIES[wildcards.species]["mask"]
-    bed = mask.get("bed")
-    return options(
-        soft_masked=mask["soft_masked"],
-        iupac=mask["iupac"],
-        bed=resource(bed) if bed else None,
-    )
-
-
 localrules:
     fetch_genome,
 
@@ -79,7 +27,7 @@ rule fetch_genome:
         source=genome_source,
         contigs=contig_options,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/fetch_genome.py {params.source:q} {params.contigs:q}"
+        'python "$SCRIPTS"/fetch_genome.py {params.source:q} {params.contigs:q}'
         " --output {output.fasta:q} 2> {log:q}"
 
 
@@ -106,7 +54,7 @@ rule read_annotation:
         source=annotation_source,
         options=annotation_options,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/read_annotation.py --annotation {params.source:q} --genome {input.genome:q}"
+        'python "$SCRIPTS"/read_annotation.py --annotation {params.source:q} --genome {input.genome:q}'
         " {params.options:q} --output {output.table:q} 2> {log:q}"
 
 
@@ -133,5 +81,5 @@ rule mask_genome:
         version=VERSIONS["mask"],
         options=mask_options,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/mask_genome.py --genome {input.genome:q} {params.options:q}"
+        'python "$SCRIPTS"/mask_genome.py --genome {input.genome:q} {params.options:q}'
         " --output {output.fasta:q} --report {output.report:q} 2> {log:q}"

@@ -1,22 +1,4 @@
 # everything -> one HTML page
-import json
-
-
-def model_cards():
-    """Returns model=card of the bundled checkpoints that the configuration uses."""
-    cards = []
-    for model in sorted(used_models() - set(SETTINGS["models"])):
-        card = ROOT / (configuration.model_folder(model) or "-") / "MODEL_CARD.md"
-        cards += [f"{model}={card}"] if card.exists() else []
-    return cards
-
-
-def genome_files():
-    return [
-        f"results/species/{species}/{name}"
-        for species in SPECIES
-        for name in ("genome.fa.manifest.json", "masked.fa.manifest.json", "masked.tsv")
-    ]
 
 
 localrules:
@@ -69,5 +51,5 @@ rule make_report:
         stems=[f"results/figures/{stem}" for stem in figure_stems()],
         cards=options(cards=model_cards()),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/make_report.py --config {input.settings:q} --results results"
+        'python "$SCRIPTS"/make_report.py --config {input.settings:q} --results results'
         " --figures {params.stems:q} {params.cards:q} --output {output.html:q} 2> {log:q}"

@@ -1,41 +1,6 @@
 # checkpoints trained at the user's own site; no other target needs them: `snakemake train`
 
 
-def training_files():
-    return [
-        f"results/training/{model}/params.safetensors" for model in SETTINGS["training"]
-    ]
-
-
-def training_kind(kind):
-    return one_of(
-        name for name, entry in SETTINGS["training"].items() if entry["kind"] == kind
-    )
-
-
-def training_input(wildcards):
-    entry = SETTINGS["training"][wildcards.model]
-    folder = f"results/species/{entry['species']}"
-    inputs = {
-        "genome": f"{folder}/masked.fa",
-        "index": f"{folder}/masked.fa.fai",
-        "settings": resource(entry["settings"]),
-    }
-    if entry["kind"] == "segmentation":
-        inputs["annotation"] = f"{folder}/annotation.parquet"
-    if entry.get("initial"):
-        trained = entry["initial"] in SETTINGS["training"]
-        parent = "training" if trained else "models"
-        inputs["initial"] = f"results/{parent}/{entry['initial']}/params.safetensors"
-    return inputs
-
-
-def training_options(wildcards, input):
-    entry = SETTINGS["training"][wildcards.model]
-    initial = str(Path(input.initial).parent) if entry.get("initial") else None
-    return options(held_out=SPECIES[entry["species"]]["held_out"], initial=initial)
-
-
 localrules:
     train,
 
@@ -70,10 +35,10 @@ rule pretrain:
     params:
         version=VERSIONS["pretrain"],
         options=training_options,
-        folder="results/training/{model}",
+        folder=output_folder,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/pretrain.py --name {wildcards.model:q} --genome {input.genome:q}"
-        " --config {input.settings:q} {params.options:q} --device {DEVICE:q}"
+        'python "$SCRIPTS"/pretrain.py --name {wildcards.model:q} --genome {input.genome:q}'
+        ' --config {input.settings:q} {params.options:q} --device "$DEVICE"'
         " --work-dir results/.work/training/{wildcards.model:q} --output-dir {params.folder:q} 2> {log:q}"
 
 
@@ -102,8 +67,8 @@ rule train_segmentation:
     params:
         version=VERSIONS["train_segmentation"],
         options=training_options,
-        folder="results/training/{model}",
+        folder=output_folder,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/train_segmentation.py --name {wildcards.model:q} --genome {input.genome:q}"
-        " --annotation {input.annotation:q} --config {input.settings:q} {params.options:q} --device {DEVICE:q}"
+        'python "$SCRIPTS"/train_segmentation.py --name {wildcards.model:q} --genome {input.genome:q}'
+        ' --annotation {input.annotation:q} --config {input.settings:q} {params.options:q} --device "$DEVICE"'
         " --work-dir results/.work/training/{wildcards.model:q} --output-dir {params.folder:q} 2> {log:q}"

@@ -55,7 +55,7 @@ class _CheckedGzip(io.RawIOBase):
     """Gives a gzip stream's bytes and turns its faults into one clear line."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._stream = path, gzip.open(path, "rb")
+        self._path, self._stream = path, gzip.GzipFile(path, "rb")
 
     def readable(self) -> bool:
         return True

@@ -1,0 +1,21 @@
+# what the rules of report.smk ask of the configuration
+
+
+import json
+
+
+def model_cards():
+    """Returns model=card of the bundled checkpoints that the configuration uses."""
+    cards = []
+    for model in sorted(used_models() - set(SETTINGS["models"])):
+        card = ROOT / (configuration.model_folder(model) or "-") / "MODEL_CARD.md"
+        cards += [f"{model}={card}"] if card.exists() else []
+    return cards
+
+
+def genome_files():
+    return [
+        f"results/species/{species}/{name}"
+        for species in SPECIES
+        for name in ("genome.fa.manifest.json", "masked.fa.manifest.json", "masked.tsv")
+    ]

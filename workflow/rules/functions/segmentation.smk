@@ -1,0 +1,52 @@
+# what the rules of segmentation.smk ask of the configuration
+
+
+def region_list(wanted, species):
+    """Returns the regions a setting means: all is the whole genome, held_out too where none is named."""
+    if wanted == "all":
+        return []
+    return SPECIES[species]["held_out"] if wanted == "held_out" else wanted
+
+
+def track_names(run):
+    """Returns the bigWig names of a run, known from models.tsv before it starts."""
+    facts = model_facts(SETTINGS["segmentation"][run]["model"])
+    slugs = [slug(feature) for feature in facts.features]
+    strands = (".plus", ".minus") if facts.labels == "own_strand" else ("",)
+    return [f"{name}{strand}.bw" for name in slugs for strand in strands]
+
+
+def segmentation_files():
+    files = []
+    for run, settings in SETTINGS["segmentation"].items():
+        for species in settings["species"]:
+            folder = f"results/species/{species}/segmentation/{run}"
+            files += [f"{folder}/manifest.json"]
+            files += [f"{folder}.metrics.tsv"] if SPECIES[species]["annotation"] else []
+    return files
+
+
+def segment_options(wildcards):
+    run = SETTINGS["segmentation"][wildcards.run]
+    own_strand = model_facts(run["model"]).labels == "own_strand"
+    return options(
+        regions=region_list(run["regions"], wildcards.species),
+        overlap=run["overlap"],
+        frames=run["frames"],
+        window_bp=run.get("window_bp"),
+        reverse_complement=run["reverse_complement"] and not own_strand,
+    )
+
+
+def segment_checkpoint(wildcards):
+    return f"results/models/{SETTINGS['segmentation'][wildcards.run]['model']}/params.safetensors"
+
+
+def evaluate_options(wildcards):
+    run = SETTINGS["segmentation"][wildcards.run]
+    return options(regions=region_list(run["regions"], wildcards.species))
+
+
+def tracks_folder(wildcards, input):
+    """Returns the folder of a segmentation run's bigWigs."""
+    return str(Path(input.tracks).parent)
