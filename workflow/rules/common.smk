@@ -104,7 +104,7 @@ def options(**values):
     for key, value in values.items():
         if value is None or value is False or value == []:
             continue
-        words.append("--" + key.replace("_", "-"))
+        words.append(f"--{key.replace('_', '-')}")
         if value is not True:
             words += (
                 [str(item) for item in value]
