@@ -8,6 +8,7 @@ import pytest
 from dnalm import checkpoints, mask
 from dnalm.annotation import read_annotation
 from dnalm.genome import Genome, copy_fasta
+from dnalm.genome.regions import parse_region
 from dnalm.training import data, segmentation
 from dnalm.training.recipe import PretrainingRecipe, SegmentationRecipe, read_recipe
 
@@ -41,7 +42,7 @@ def test_a_slice_of_the_held_out_region_scores_as_the_card_says(genome):
     checkpoint = checkpoints.load_checkpoint(MODELS / "demo_segment_nt")
     settings = read_recipe(MODELS / "demo_segment_nt/training.yaml", SegmentationRecipe)
     region = ("chr2R", 3_000_000, 3_000_000 + 32 * settings.window_bp)
-    examples = data.TrainingGenome(genome, [data.parse_region(HELD_OUT)], settings.window_bp)
+    examples = data.TrainingGenome(genome, [parse_region(HELD_OUT)], settings.window_bp)
     table = read_annotation(DATA / "dm3_chr2R.BDGP5.25.62.gtf.gz")
     scores = segmentation.score_region(
         checkpoint.config, checkpoint.params, examples, table, region, settings.window_bp

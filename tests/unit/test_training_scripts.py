@@ -14,6 +14,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from toy_training import HELD_OUT, SETTINGS, VALIDATION, WINDOW_BP, command_line, write_inputs
 
 from dnalm import checkpoints, files
+from dnalm.genome.regions import parse_region
 from dnalm.training import data
 
 FILES = ("params.safetensors", "config.json", "training.tsv", "metrics.tsv", "training.yaml")
@@ -70,7 +71,7 @@ def test_a_stopped_run_is_taken_up_and_reads_no_held_out_base(step, tmp_path, mo
     assert not arguments["--output-dir"].exists()
     assert run(step, arguments) == 0
     check_model(step, tmp_path / "model")
-    for _, start, end in (data.parse_region(HELD_OUT), data.parse_region(VALIDATION)):
+    for _, start, end in (parse_region(HELD_OUT), parse_region(VALIDATION)):
         assert all(first + WINDOW_BP <= start or first >= end for _, first, _ in drawn)
 
     whole = {**arguments, "--work-dir": tmp_path / "work2", "--output-dir": tmp_path / "whole"}

@@ -23,7 +23,7 @@ def shards(folder):
 
 def test_sigkill_during_embedding(tiny, tmp_path):
     folder = copy_checkout(tmp_path / "checkout")
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", TINY, "embeddings"]
+    command = [sys.executable, "-m", "snakemake", "embeddings", "--cores", "2", "--configfile", TINY]
     # Its own session: the kill takes Snakemake and every job, as a reboot would.
     with open(folder / "killed.log", "w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
@@ -33,7 +33,8 @@ def test_sigkill_during_embedding(tiny, tmp_path):
             assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
             time.sleep(0.005)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert not (folder / "results/species/fly_slice/embeddings/tiles.h5ad.manifest.json").exists()
 

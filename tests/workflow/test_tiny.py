@@ -93,7 +93,10 @@ def test_masked_positions_are_missing_in_tracks(tiny):
             ("embeddings:", "embedings:"),
             r"tiny\.yaml:\d+ embedings: unknown key 'embedings'. Did you mean 'embeddings'\?",
         ),
-        (("model: tiny_segment_nt", "model: tiny_segmnt_nt"), "unknown model 'tiny_segmnt_nt'"),
+        (
+            ("model: tiny_segment_nt", "model: tiny_segmnt_nt"),
+            "model 'tiny_segmnt_nt': neither a folder nor a registered model .nearest: tiny_segment_nt",
+        ),
         (("length_bp: 1536", "length_bp: 60000"), "60000 bp .* longer than model 'tiny_segment_nt' allows"),
     ],
     ids=["unknown key", "unknown model", "window too long"],

@@ -136,18 +136,18 @@ def print_results():
         )
 
 
-def repeat_faults(snakemake_log):
+def repeat_faults(snakemake_logs):
     """Repeats the last line of each failed job's log at the end of the run."""
-    text = Path(snakemake_log).read_text(errors="replace")
-    logs = dict.fromkeys(re.findall(r"log: (results/logs/\S+)", text))
-    lines = [
-        (name, Path(name).read_text(errors="replace").splitlines())
-        for name in logs
-        if Path(name).exists()
-    ]
-    for name, content in lines:
-        if content:
-            print(f"{name}: {content[-1]}", file=sys.stderr)
+    paths = [snakemake_logs] if isinstance(snakemake_logs, str) else snakemake_logs
+    text = "\n".join(Path(path).read_text(errors="replace") for path in paths)
+    for name in dict.fromkeys(re.findall(r"log: (results/logs/\S+) \(check", text)):
+        lines = (
+            Path(name).read_text(errors="replace").splitlines()
+            if Path(name).exists()
+            else []
+        )
+        if lines:
+            print(f"{name}: {lines[-1]}", file=sys.stderr)
 
 
 SMALL_GENOME_BYTES = 2_000_000  # its jobs are mostly compilation, which uses one core

@@ -31,11 +31,12 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
     from dnalm import genome
+    from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, mlm, recipe
 
     settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe)
-    regions = [data.parse_region(text) for text in arguments.held_out]
-    unseen = regions + ([data.parse_region(settings.validation)] if settings.validation else [])
+    regions = [parse_region(text) for text in arguments.held_out]
+    unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     with genome.Genome(arguments.genome) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp)
     config = recipe.model_config(settings, lm_head=True)

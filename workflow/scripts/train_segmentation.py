@@ -33,12 +33,13 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
     from dnalm import annotation, checkpoints, genome
+    from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, recipe, segmentation
 
     settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe)
     table = annotation.load_annotation(arguments.annotation)
-    regions = [data.parse_region(text) for text in arguments.held_out]
-    unseen = regions + ([data.parse_region(settings.validation)] if settings.validation else [])
+    regions = [parse_region(text) for text in arguments.held_out]
+    unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     with genome.Genome(arguments.genome) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
     config = recipe.model_config(settings, settings.features, "own_strand")

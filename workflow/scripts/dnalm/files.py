@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import io
@@ -96,6 +97,15 @@ def open_binary(path: str | Path, what: str = "file") -> io.BufferedReader:
     return stream
 
 
+def _remove_stale(path: Path) -> None:
+    """Removes what processes of this machine that no longer run left beside `path`."""
+    host = platform.node()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}-*.tmp"):
+        pid = left.name.removeprefix(f".{path.name}.{host}-").partition(".")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").exists():
+            left.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields a unique temporary path beside `path`; moves it there when the block ends well.
@@ -107,7 +117,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (NotADirectoryError, FileExistsError) as fault:
         raise UserError(path.parent, "is a file, expected a folder", "Move it away.") from fault
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    _remove_stale(path)
+    owner = f"{platform.node()}-{os.getpid()}"
+    temporary = path.with_name(f".{path.name}.{owner}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         yield temporary
         with open(temporary, "rb") as handle:

@@ -162,7 +162,9 @@ def _check_runs(resolved: dict[str, Any], model_facts: Callable[[str], ModelFact
                 try:
                     facts = model_facts(model)
                 except UserError as fault:
-                    raise UserError(where([section, name, key]), fault.problem, fault.remedy) from fault
+                    raise UserError(
+                        where([section, name, key]), f"model '{model}': {fault.problem}", fault.remedy
+                    ) from fault
                 if section == "segmentation":
                     _check_segmentation(name, run, facts, where)
                 _check_layers(section, name, run, facts, where)

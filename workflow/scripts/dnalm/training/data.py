@@ -35,23 +35,6 @@ def batch_random(seed: int, step: int) -> np.random.Generator:
     return np.random.default_rng([seed, step])
 
 
-def parse_region(text: str) -> Region:
-    """Returns the region that `contig:start-end` names (0-based, half-open; commas allowed in numbers).
-
-    Raises:
-        UserError: the text has another form, or the region is empty.
-    """
-    contig, colon, span = text.rpartition(":")
-    start, dash, end = span.replace(",", "").partition("-")
-    if not (contig and colon and dash and start.isdigit() and end.isdigit() and int(start) < int(end)):
-        raise UserError(
-            f"region {text!r}",
-            "is not contig:start-end with start < end",
-            "For example chr2R:2000000-7000000.",
-        )
-    return contig, int(start), int(end)
-
-
 def check_regions(regions: Sequence[Region], lengths: Mapping[str, int]) -> None:
     """Raises a UserError for a region that does not lie on the genome: nothing would be held out."""
     for contig, start, end in regions:

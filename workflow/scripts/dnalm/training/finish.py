@@ -12,11 +12,12 @@ import jax
 import pandas as pd
 
 from dnalm import checkpoints, files
+from dnalm.genome.regions import parse_region
 from dnalm.models.config import ModelConfig
 from dnalm.tokens import tokenizer
 from dnalm.training import composition
 from dnalm.training.card import Card, write_card
-from dnalm.training.data import Region, TrainingGenome, parse_region
+from dnalm.training.data import Region, TrainingGenome
 from dnalm.training.loop import Trained, log_table
 from dnalm.training.recipe import Recipe
 
