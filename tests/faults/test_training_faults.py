@@ -97,16 +97,20 @@ def test_held_out_regions_that_hold_out_nothing_or_all(step, arguments, capsys, 
         ("--genome", None, r"masked\.fa: genome FASTA not found"),
         ("--config", None, r"training\.yaml: training recipe not found"),
         ("--config", "- steps", r"training\.yaml: holds no `key: value` lines"),
-        ("--annotation", "PAR1 this is not", r"annotation\.parquet: is no readable Parquet table"),
     ],
 )
 def test_missing_and_damaged_inputs(step, arguments, capsys, name, content, pattern):
-    if step == "pretrain" and name == "--annotation":
-        pytest.skip("pretraining reads no annotation")
     arguments[name].unlink()
     if content is not None:
         arguments[name].write_text(content)
     assert_refused(step, arguments, pattern, capsys)
+
+
+def test_a_damaged_annotation(tmp_path, capsys):
+    arguments = write_inputs(tmp_path)
+    arguments["--annotation"].write_text("PAR1 this is not")
+    pattern = r"annotation\.parquet: is no readable Parquet table"
+    assert_refused("train_segmentation", arguments, pattern, capsys)
 
 
 def test_a_loss_that_is_not_finite_names_step_and_last_good_checkpoint(tmp_path, capsys):

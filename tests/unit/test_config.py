@@ -87,6 +87,10 @@ def test_all_means_the_species_that_have_what_is_needed(tmp_path):
             "species 'worm' has no annotation",
         ),
         ("figures: {maps: {nope: last}}", "no run 'nope' in embeddings"),
+        (
+            "embeddings: {run: {model: small, windows: tiles, pooling: none}}\nfigures: {maps: {run: last}}",
+            "a map needs pooled embeddings",
+        ),
         ("species: {cat: {genome: c.fa}}", "the key species stands twice"),
         ("title: [", "is not YAML"),
     ],

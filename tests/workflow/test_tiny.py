@@ -48,6 +48,23 @@ def test_a_working_directory_elsewhere(tiny, tmp_path):
     assert (tmp_path / target).read_bytes() == (tiny / target).read_bytes()
 
 
+TOKENS = """
+species:
+  fly_slice: {genome: resources/demo/tiny/fly_slice.fa.gz, annotation: resources/demo/tiny/fly_slice.gtf.gz}
+defaults: {windows: {tss: {kind: tss, upstream_bp: 300, downstream_bp: 300}}}
+embeddings: {tokens: {model: tiny_segment_nt, windows: tss, pooling: none, layers: [last]}}
+"""
+
+
+def test_every_tokens_embedding(tmp_path):
+    folder = copy_checkout(tmp_path / "checkout")
+    (folder / "tokens.yaml").write_text(TOKENS)
+    run = snakemake(folder, "embeddings", "--configfile", "tokens.yaml")
+    assert run.returncode == 0, run.stdout[-3000:]
+    store = folder / "results/species/fly_slice/embeddings/tokens.zarr"
+    assert {"layer_2", "offsets", "spans_bp", "manifest.json"} <= {path.name for path in store.iterdir()}
+
+
 @pytest.mark.parametrize("table", ["models.tsv", "tasks.tsv"])
 def test_a_new_row_runs_nothing_again(tiny, table):
     path = tiny / "resources" / table

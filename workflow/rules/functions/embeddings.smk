@@ -3,7 +3,6 @@
 
 RANDOM = "random_weights"  # the same network untrained: the baseline of every model
 RANDOM_SEED = 0
-EMBED_OPTIONS = ("layers", "pooling", "reverse_complement", "dtype")
 
 
 def embedding_runs():
@@ -27,10 +26,16 @@ def embedding_runs():
 EMBEDDING_RUNS = embedding_runs()
 
 
+# Every token's embedding is a Zarr folder, pooled ones an AnnData file.
+TOKEN_RUNS = [
+    run for run, settings in EMBEDDING_RUNS.items() if settings["pooling"] == "none"
+]
+
+
 def embedding_files():
     """Returns the files of the runs that the config names itself."""
     return [
-        f"results/species/{species}/embeddings/{run}.h5ad"
+        f"results/species/{species}/embeddings/{run}.{'zarr/manifest.json' if run in TOKEN_RUNS else 'h5ad'}"
         for run, settings in SETTINGS["embeddings"].items()
         for species in settings["species"]
     ]

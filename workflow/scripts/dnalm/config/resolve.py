@@ -169,6 +169,13 @@ def _check_runs(resolved: dict[str, Any], model_facts: Callable[[str], ModelFact
                     _check_segmentation(name, run, facts, where)
                 _check_layers(section, name, run, facts, where)
             _check_window_set(section, name, run, resolved["species"], where)
+    for run in resolved["figures"]["maps"]:
+        if resolved["embeddings"].get(run, {}).get("pooling") == "none":
+            raise UserError(
+                where(["figures", "maps", run]),
+                "a map needs pooled embeddings, this run has pooling none",
+                "Pool it.",
+            )
     for section, run_section in (("maps", "embeddings"), ("tracks", "segmentation")):
         for run in resolved["figures"][section]:
             if run not in resolved[run_section]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PARQUET_MAGIC = b"PAR1"
 
 
-class Source:
+class Source(ABC):
     """Rows to embed.
 
     Attributes:
@@ -34,9 +35,9 @@ class Source:
     obs: pd.DataFrame
     lengths_bp: Int64[np.ndarray, " N"]
 
+    @abstractmethod
     def bases(self, row: int) -> bytes:
         """Returns a row's letters, A, C, G, T and N only, in its reading direction."""
-        raise NotImplementedError
 
     def token_counts(self, tokenizer: KmerTokenizer) -> Int32[np.ndarray, " N"]:
         """Returns each row's number of tokens, CLS included."""
