@@ -15,13 +15,17 @@ EMBEDDING_ATOL, ATTENTION_ATOL = 2e-5, 1e-5  # noise between two right implement
 RESCALED = ("--rescaling-factor", "4.06884765625")  # 8333 / 2048: windows of 50 kb
 FAMILIES = {
     "v2_500M_multi_species/jax_model": (),
+    "v2_500M_multi_species/hf_model": (),
     "codon_nt/jax_model": (),
     "codon_nt/hf_model": (),
     "segment_nt": (),  # the folder that holds jax_model/
     "segment_nt/hf_model": (),
     "segment_nt_multi_species": (),
     "segment_nt_rescaled_50kb": RESCALED,
-    "v1_500M_human_ref": (),
+    "v1_500M_human_ref/jax_model": (),
+    "v1_500M_human_ref/hf_model": (),
+    "v1_2B5_multi_species": (),
+    "v1_1B_agro_nt": (),
     "x_all_switches": (),
 }
 

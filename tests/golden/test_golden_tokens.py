@@ -56,3 +56,24 @@ def test_padding_to_a_length(case):
     np.testing.assert_array_equal(found, batch["ids"])
     with pytest.raises(UserError, match=r"sequence 1: too long \(found \d+ tokens.*at most 12\)"):
         kmers.encode_batch(["N" * 30], batch["fixed_length"])
+
+
+# The worked examples of the published documentation and of the model cards on the hub.
+EXAMPLES = {
+    "ATCCCGGNNTCGACACN": "ATCCCG G N N TCGACA C N",
+    "ACGTGTACNTGCACGGANCGACTAGTCTGA": "ACGTGT A C N TGCACG G A N CGACTA GTCTGA",
+    "ACGTGTACGTGCACGGACGACTAGTCAGCA": "ACGTGT ACGTGC ACGGAC GACTAG TCAGCA",
+}
+
+
+@pytest.mark.parametrize("name", ["v1_6mer", "v2_6mer"])
+@pytest.mark.parametrize("sequence", EXAMPLES)
+def test_published_worked_examples(name, sequence):
+    tokens, ids = tokenizer(name).tokenize(sequence)
+    assert tokens == ["<cls>", *EXAMPLES[sequence].split()]
+    assert [tokenizer(name).vocabulary[number] for number in ids] == tokens
+
+
+def test_the_worked_examples_in_three_letters():
+    tokens, _ = tokenizer("v2_3mer").tokenize("ATCCCGGNNTCGACACN")
+    assert tokens == "<cls> ATC CCG G N N TCG ACA C N".split()

@@ -3,12 +3,17 @@
 import dataclasses
 import hashlib
 import json
+import re
 
 import fetch_checkpoint
+import haiku as hk
+import jax
+import jax.numpy as jnp
 import joblib
 import models as models_script
 import numpy as np
 import pytest
+import safetensors.numpy
 from checkpoint_makers import (
     CONFIG,
     HYPERPARAMS,
@@ -113,19 +118,52 @@ def test_the_joblib_reader_equals_joblib(tmp_path):
     found = read_joblib(tmp_path / "x.joblib")
     for module, leaves in tree.items():
         for name, leaf in leaves.items():
-            np.testing.assert_array_equal(found[module][name], leaf)
+            np.testing.assert_array_equal(found[module][name].read(), leaf)
             assert found[module][name].shape == leaf.shape
+
+
+def test_a_joblib_file_of_jax_arrays_in_haiku_s_mapping(tmp_path):
+    """Long values lie in the file as JAX wrote them, short ones inside a frame of the pickle."""
+    short, long = np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(40_000, dtype=np.float32)
+    tree = {"m": {"w": jnp.asarray(short), "b": jnp.asarray(long).reshape(200, 200)}}
+    joblib.dump(hk.data_structures.to_immutable_dict(tree), tmp_path / "x.joblib")
+    found = read_joblib(tmp_path / "x.joblib")
+    np.testing.assert_array_equal(found["m"]["w"].read(), short)
+    np.testing.assert_array_equal(found["m"]["b"].read(), long.reshape(200, 200))
+    joblib.dump({"m": {"w": jnp.asarray(short)}}, tmp_path / "old.joblib")  # numpy 1 had another name
+    data = re.sub(rb"\x95.{8}", b"", (tmp_path / "old.joblib").read_bytes(), flags=re.DOTALL)  # unframed
+    data = data.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
+    (tmp_path / "old.joblib").write_bytes(data)
+    np.testing.assert_array_equal(read_joblib(tmp_path / "old.joblib")["m"]["w"].read(), short)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_our_safetensors_are_the_library_s_byte_for_byte(dtype, params, tmp_path):
+    path = write_checkpoint(tmp_path / "a", params, CONFIG, dtype=dtype)[0]
+    tensors = {f"{m}/{n}": leaf.astype(dtype) for m, leaves in params.items() for n, leaf in leaves.items()}
+    assert path.read_bytes() == safetensors.numpy.save(tensors)
+
+
+def test_bfloat16_on_disk_and_every_type_on_the_device(params, tmp_path):
+    write_checkpoint(tmp_path / "a", params, CONFIG, dtype="bfloat16")
+    found = load_checkpoint(tmp_path / "a")
+    expected = params[QUERY]["w"].astype(jnp.bfloat16).astype(np.float32)
+    np.testing.assert_array_equal(found.params[QUERY]["w"], expected)
+    for dtype in ("float32", "float16", "bfloat16"):
+        leaf = found.load(dtype)[QUERY]["w"]
+        assert isinstance(leaf, jax.Array) and leaf.dtype == dtype
+        np.testing.assert_allclose(np.asarray(leaf, np.float32), expected, rtol=1e-3)
 
 
 def test_torch_zip_with_half_and_brain_floats(tmp_path):
     values = np.array([[1.0, -2.5], [0.15625, 3e4]], np.float32)  # exact in both
     write_torch_zip(tmp_path / "half.bin", {"x": values.astype(np.float16)}, kind="HalfStorage")
-    np.testing.assert_array_equal(read_torch(tmp_path / "half.bin")["x"], values)
+    np.testing.assert_array_equal(read_torch(tmp_path / "half.bin")["x"].read(), values)
     brain = (values[:1].view(np.uint32) >> 16).astype(np.uint16)
     write_torch_zip(tmp_path / "brain.bin", {"x": brain}, kind="BFloat16Storage")
-    np.testing.assert_array_equal(read_torch(tmp_path / "brain.bin")["x"], values[:1])
+    np.testing.assert_array_equal(read_torch(tmp_path / "brain.bin")["x"].read(), values[:1])
     write_torch_zip(tmp_path / "columns.bin", {"x": np.asfortranarray(values)})  # column-major on the hub
-    np.testing.assert_array_equal(read_torch(tmp_path / "columns.bin")["x"], values)
+    np.testing.assert_array_equal(read_torch(tmp_path / "columns.bin")["x"].read(), values)
 
 
 @pytest.mark.parametrize(

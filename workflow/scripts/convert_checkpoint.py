@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     checkpoint = load_checkpoint(arguments.checkpoint, arguments.layer_norm_eps)
     written = store.write_checkpoint(
-        arguments.output_dir, checkpoint.params, checkpoint.config, checkpoint.details, arguments.dtype
+        arguments.output_dir, checkpoint.tensors, checkpoint.config, checkpoint.details, arguments.dtype
     )
     files.write_manifest(
         arguments.output_dir,

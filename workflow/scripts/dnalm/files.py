@@ -13,7 +13,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +110,11 @@ def _remove_stale(path: Path) -> None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields a unique temporary path beside `path`; moves it there when the block ends well.
 
-    A fault in the block, or a kill at any moment, leaves nothing at `path`.
+    A fault in the block, or a kill at any moment, leaves nothing at `path`; after a fault the folder is
+    gone too if it was made here.
     """
     path = Path(path)
+    is_new_folder = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (NotADirectoryError, FileExistsError) as fault:
@@ -125,6 +127,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        if is_new_folder:
+            with suppress(OSError):  # others wrote there meanwhile
+                path.parent.rmdir()
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from dnalm.checkpoints.hub_config import jax_config, read_record, torch_config
 from dnalm.checkpoints.joblib_file import read_joblib
 from dnalm.checkpoints.names import rename_jax, rename_torch
-from dnalm.checkpoints.tensors import Params, read_safetensors
+from dnalm.checkpoints.safetensors_file import read_safetensors
+from dnalm.checkpoints.tensors import Tensor
 from dnalm.checkpoints.torch_file import read_torch
 from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
@@ -75,15 +74,18 @@ def read_hub_config(files: HubFiles) -> ModelConfig:
         ) from fault
 
 
-def read_hub_params(files: HubFiles, config: ModelConfig) -> Params:
-    """Reads the weights of a published checkpoint under our names.
+def read_hub_params(files: HubFiles, config: ModelConfig) -> dict[str, dict[str, Tensor]]:
+    """Returns the weights of a published checkpoint under our names, unread.
 
     Raises:
         UserError: missing, damaged or of another model.
     """
     if files.is_jax:
         return rename_jax(read_joblib(files.weights[0]))
-    tensors: dict[str, np.ndarray] = {}
+    tensors: dict[str, Tensor] = {}
     for path in files.weights:
-        tensors |= read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+        part = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+        if twice := sorted(set(part) & set(tensors)):
+            raise UserError(path, f"tensor {twice[0]} is in an earlier file too", "Fetch the files again.")
+        tensors |= part
     return rename_torch(tensors, config.positional_embedding == "rotary", files.config.parent)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from dnalm.checkpoints.tensors import Params
+from dnalm.checkpoints.tensors import Tensor, Tensors
 from dnalm.errors import UserError
 
 ROOT, HEAD_ROOT = "esm_transformer", "u_net_head"
-Change = Callable[[np.ndarray], np.ndarray]
+Change = Callable[[Tensor], Tensor]
 
 
-def rename_jax(params: Mapping[str, Mapping[str, np.ndarray]]) -> Params:
+def rename_jax(params: Tensors) -> dict[str, dict[str, Tensor]]:
     """Returns a published JAX tree under one root for the encoder and one for the segmentation head.
 
     The 2023 files say `mha` and `esm_roberta_lm_head` where later ones say `self_attention` and
     `roberta_lm_head`; SegmentNT's encoder has another root.
     """
-    renamed: Params = {}
+    renamed: dict[str, dict[str, Tensor]] = {}
     for module, leaves in params.items():
         _, _, rest = module.partition("/")
         is_head = rest.startswith("~/unet1_d_segmentation_head/") or rest == "~/fc"
@@ -31,16 +29,16 @@ def rename_jax(params: Mapping[str, Mapping[str, np.ndarray]]) -> Params:
     return renamed
 
 
-def _same(array: np.ndarray) -> np.ndarray:
-    return array
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
 
 
-def _transpose(array: np.ndarray) -> np.ndarray:
-    return array.T  # torch (out, in) or (out, in, kernel) to haiku's reversed order
+def _transpose(tensor: Tensor) -> Tensor:
+    return tensor.reversed_axes()  # torch (out, in) or (out, in, kernel) to haiku's reversed order
 
 
-def _transpose_and_flip(array: np.ndarray) -> np.ndarray:
-    return array.T[::-1]  # torch runs a transposed convolution's kernel backwards
+def _transpose_and_flip(tensor: Tensor) -> Tensor:
+    return tensor.reversed_axes(flip=True)  # torch runs a transposed convolution's kernel backwards
 
 
 _LAYER, _HEAD = f"{ROOT}/attention_layer_{{0}}/~/", f"{ROOT}/~/roberta_lm_head/~/"
@@ -100,7 +98,7 @@ _TORCH: tuple[tuple[str, str, Change, str], ...] = (
 _UNUSED = re.compile(r"esm\.contact_head\..*|.*\.rotary_embeddings\.inv_freq|esm\.embeddings\.position_ids")
 
 
-def rename_torch(tensors: Mapping[str, np.ndarray], rotary: bool, where: object) -> Params:
+def rename_torch(tensors: Mapping[str, Tensor], rotary: bool, where: object) -> dict[str, dict[str, Tensor]]:
     """Returns the hub's torch-side tensors as a JAX tree.
 
     Args:
@@ -109,7 +107,7 @@ def rename_torch(tensors: Mapping[str, np.ndarray], rotary: bool, where: object)
     Raises:
         UserError: a tensor whose name is not known.
     """
-    params: Params = {}
+    params: dict[str, dict[str, Tensor]] = {}
     for full_name, tensor in tensors.items():
         module, _, leaf = full_name.rpartition(".")
         if _UNUSED.fullmatch(full_name) or (rotary and module == "esm.embeddings.position_embeddings"):
@@ -117,8 +115,8 @@ def rename_torch(tensors: Mapping[str, np.ndarray], rotary: bool, where: object)
         for pattern, target, change, weight in _TORCH:
             if (match := re.fullmatch(pattern, module)) and leaf in ("weight", "bias"):
                 name = weight if leaf == "weight" else ("offset" if weight == "scale" else "b")
-                array = change(tensor) if leaf == "weight" else tensor
-                params.setdefault(target.format(*match.groups()), {})[name] = np.ascontiguousarray(array)
+                changed = change(tensor) if leaf == "weight" else tensor
+                params.setdefault(target.format(*match.groups()), {})[name] = changed
                 break
         else:
             raise UserError(

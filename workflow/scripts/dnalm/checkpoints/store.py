@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from dnalm.checkpoints.tensors import Params, read_safetensors
+from dnalm.checkpoints.safetensors_file import read_safetensors, write_safetensors
+from dnalm.checkpoints.tensors import Tensor, in_memory
 from dnalm.errors import UserError
-from dnalm.files import atomic_path, read_json, write_json
+from dnalm.files import read_json, write_json
 from dnalm.models.config import ModelConfig
 
 PARAMS, CONFIG = "params.safetensors", "config.json"
-DTYPES = ("float32", "float16")
+DTYPES = ("float32", "float16", "bfloat16")
 
 
 def write_checkpoint(
@@ -27,27 +28,23 @@ def write_checkpoint(
 ) -> list[Path]:
     """Writes a checkpoint and returns its two files; the same input gives the same bytes.
 
+    Tensors are read, cast and written one at a time: memory holds no more than three times the largest.
+
     Args:
-        params: module -> name -> array, as `models.init_params` makes them.
+        params: module -> name -> array, as `models.init_params` makes them, or a tensor not yet read.
         details: where the weights come from, for config.json.
-        dtype: float32 or float16 on disk; they are float32 again when loaded.
+        dtype: one of DTYPES, on disk; they are float32 again when read.
 
     Raises:
         UserError: a weight is not finite in that type.
     """
-    from safetensors.numpy import save
-
-    tensors = {}
-    for module, leaves in sorted(params.items()):
-        for name, leaf in sorted(leaves.items()):
-            with np.errstate(over="ignore"):  # told below, by name
-                array = np.asarray(leaf).astype(dtype)
-            if not np.isfinite(array).all():
-                raise UserError(f"{module}/{name}", f"not finite as {dtype}", "Check the weights.")
-            tensors[f"{module}/{name}"] = np.ascontiguousarray(array)
+    tensors = {
+        f"{module}/{name}": leaf if isinstance(leaf, Tensor) else in_memory(np.asarray(leaf))
+        for module, leaves in params.items()
+        for name, leaf in leaves.items()
+    }
     folder = Path(folder)
-    with atomic_path(folder / PARAMS) as temporary:
-        temporary.write_bytes(save(tensors))
+    write_safetensors(folder / PARAMS, tensors, dtype)
     write_json(folder / CONFIG, {"model": dataclasses.asdict(config), "details": dict(details or {})})
     return [folder / PARAMS, folder / CONFIG]
 
@@ -69,14 +66,14 @@ def read_stored_config(folder: Path) -> tuple[ModelConfig, dict[str, Any]]:
     return ModelConfig.from_dict(record["model"], folder / CONFIG), dict(record.get("details", {}))
 
 
-def read_stored_params(folder: Path) -> Params:
-    """Reads the weights of such a folder as float32.
+def read_stored_params(folder: Path) -> dict[str, dict[str, Tensor]]:
+    """Returns the weights of such a folder, unread.
 
     Raises:
         UserError: missing or damaged.
     """
-    params: Params = {}
-    for path, array in read_safetensors(folder / PARAMS).items():
+    params: dict[str, dict[str, Tensor]] = {}
+    for path, tensor in read_safetensors(folder / PARAMS).items():
         module, _, name = path.rpartition("/")
-        params.setdefault(module, {})[name] = array
+        params.setdefault(module, {})[name] = tensor
     return params

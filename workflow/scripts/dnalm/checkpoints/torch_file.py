@@ -5,32 +5,69 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dnalm.checkpoints.tensors import sniff
+from dnalm.checkpoints.tensors import BFLOAT16, Tensor, read_range, sniff
 from dnalm.checkpoints.unpickler import REMEDY, ClosedUnpickler, RefusedNameError, read_pickle
 from dnalm.errors import UserError
 from dnalm.files import require_file
 
+# storage class -> numpy's name, and the type of the bytes in the file
 DTYPES = {
-    "FloatStorage": "<f4",
-    "DoubleStorage": "<f8",
-    "HalfStorage": "<f2",
-    "LongStorage": "<i8",
-    "IntStorage": "<i4",
-    "BFloat16Storage": "<u2",  # the upper half of a float32
+    "FloatStorage": ("float32", "<f4"),
+    "DoubleStorage": ("float64", "<f8"),
+    "HalfStorage": ("float16", "<f2"),
+    "LongStorage": ("int64", "<i8"),
+    "IntStorage": ("int32", "<i4"),
+    "BFloat16Storage": (BFLOAT16, "<u2"),
 }
+CHUNK_BYTES = 1 << 22
+LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's member: signature, ..., lengths of name and extra
 
 
 class _Storage:
-    """Stands for torch's typed storages; its instances are flat arrays of one member of the zip."""
+    """Stands for one of torch's typed storage classes."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+
+class _Member:
+    """A storage: the flat numbers of one member of the zip."""
+
+    def __init__(self, path: Path, info: zipfile.ZipInfo, stored: str, dtype: str) -> None:
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise RefusedNameError("a compressed member")  # torch stores; a small bomb would fill the memory
+        self.path, self.info, self.stored, self.dtype = path, info, stored, np.dtype(dtype)
+        self.length = info.file_size // self.dtype.itemsize
+        self.is_checked = False
+
+    def _check(self) -> None:
+        """Compares the member with the zip's checksum, once, in small pieces."""
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.info) as member:
+                while member.read(CHUNK_BYTES):
+                    pass
+        except (zipfile.BadZipFile, EOFError) as fault:
+            raise UserError(
+                self.path, f"no torch zip file: damaged ({fault})", "Fetch the file again."
+            ) from fault
+        self.is_checked = True
+
+    def read(self, first: int, count: int) -> np.ndarray:
+        """Returns a run of the numbers."""
+        if not self.is_checked:
+            self._check()
+        with open(self.path, "rb") as handle:
+            handle.seek(self.info.header_offset)
+            _, name, extra = LOCAL_HEADER.unpack(handle.read(LOCAL_HEADER.size))
+        start = self.info.header_offset + LOCAL_HEADER.size + name + extra
+        return read_range(self.path, start + first * self.dtype.itemsize, count, self.dtype)
 
 
 def _ordered(items: tuple[Any, ...] = ()) -> dict[Any, Any]:
@@ -38,27 +75,25 @@ def _ordered(items: tuple[Any, ...] = ()) -> dict[Any, Any]:
 
 
 def _tensor(
-    storage: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
-) -> np.ndarray:
+    storage: _Member, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+) -> Tensor:
     numbers = (offset, *shape, *strides)
     if len(shape) != len(strides) or any(type(number) is not int or number < 0 for number in numbers):
         raise ValueError(f"tensor of shape {shape}, strides {strides}")
-    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if math.prod(shape) and max(last + 1, math.prod(shape)) > len(storage):
+    count = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    count = count if math.prod(shape) else 0
+    if offset + max(count, math.prod(shape)) > storage.length:
         raise ValueError(f"tensor of shape {shape} reaches beyond its storage")
-    step = storage.itemsize
-    view = np.lib.stride_tricks.as_strided(storage[offset:], shape, [step * stride for stride in strides])
-    return np.ascontiguousarray(view)
+
+    def load() -> np.ndarray:
+        step = [storage.dtype.itemsize * stride for stride in strides]
+        return np.lib.stride_tricks.as_strided(storage.read(offset, count), shape, step)
+
+    return Tensor(shape, storage.stored, load)
 
 
-def _parameter(data: np.ndarray, *_: Any) -> np.ndarray:
+def _parameter(data: Tensor, *_: Any) -> Tensor:
     return data
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-        raise RefusedNameError("a compressed member")  # torch stores; a small bomb would fill the memory
-    return archive.read(name)
 
 
 _STORAGES = {("torch", kind): _Storage(kind) for kind in DTYPES}
@@ -74,21 +109,25 @@ class _Reader(ClosedUnpickler):
 
     dispatch: ClassVar[dict[int, Any]] = dict(ClosedUnpickler.dispatch)
 
-    def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(io.BytesIO(_member(archive, f"{root}/data.pkl")), _FUNCTIONS, ())
-        self.archive, self.root = archive, root
+    def __init__(self, archive: zipfile.ZipFile, root: str, path: Path) -> None:
+        info = archive.getinfo(f"{root}/data.pkl")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise RefusedNameError("a compressed member")
+        super().__init__(io.BytesIO(archive.read(info)), _FUNCTIONS, ())
+        self.archive, self.root, self.path = archive, root, path
+        self.members: dict[str, _Member] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         return _STORAGES.get((module, name)) or super().find_class(module, name)
 
-    def persistent_load(self, pid: Any) -> np.ndarray:
+    def persistent_load(self, pid: Any) -> _Member:
         tag, storage, key, _, _ = pid
         if tag != "storage" or not isinstance(storage, _Storage):
             raise RefusedNameError(f"storage {pid!r}")
-        array = np.frombuffer(_member(self.archive, f"{self.root}/data/{key}"), DTYPES[storage.kind])
-        if storage.kind == "BFloat16Storage":
-            array = (array.astype(np.uint32) << 16).view(np.float32)
-        return array
+        if key not in self.members:
+            info = self.archive.getinfo(f"{self.root}/data/{key}")
+            self.members[key] = _Member(self.path, info, *DTYPES[storage.kind])
+        return self.members[key]
 
     def load_build(self) -> None:
         # State dictionaries carry attributes (`_metadata`), which are not needed.
@@ -97,8 +136,8 @@ class _Reader(ClosedUnpickler):
     dispatch[pickle.BUILD[0]] = load_build
 
 
-def read_torch(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads a state dictionary saved by torch 1.6 or later; floating types become float32.
+def read_torch(path: str | Path) -> dict[str, Tensor]:
+    """Returns the tensors, unread, of a state dictionary saved by torch 1.6 or later.
 
     Raises:
         UserError: another format, truncated, damaged, or asking for more than tensors.
@@ -107,14 +146,12 @@ def read_torch(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             member = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-            tree = read_pickle(_Reader(archive, member.removesuffix("/data.pkl")), path)
+            tree = read_pickle(_Reader(archive, member.removesuffix("/data.pkl"), path), path)
     except RefusedNameError as fault:
         raise UserError(path, f"refused: {fault}", REMEDY) from fault
     except (zipfile.BadZipFile, StopIteration) as fault:
         problem = sniff(path) or "unknown content or truncated"
         raise UserError(path, f"no torch zip file: {problem}", "Fetch the file again.") from fault
-    if not isinstance(tree, dict) or not all(isinstance(leaf, np.ndarray) for leaf in tree.values()):
+    if not isinstance(tree, dict) or not all(isinstance(leaf, Tensor) for leaf in tree.values()):
         raise UserError(path, "holds other things than named tensors")
-    return {
-        str(name): leaf.astype(np.float32) if leaf.dtype.kind == "f" else leaf for name, leaf in tree.items()
-    }
+    return {str(name): leaf for name, leaf in tree.items()}
