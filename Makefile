@@ -7,9 +7,10 @@ VENV := .venv
 LOCK := $(if $(filter cuda,$(DEVICE)),requirements-cuda.txt,requirements.txt)
 READY := $(VENV)/.ready-$(DEVICE)
 BIN := $(VENV)/bin
+PARITY := .venv-parity
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup run test test-demo check lock clean
+.PHONY: help setup run test test-demo parity-torch check lock clean
 help: ## Shows these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -29,6 +30,16 @@ test: setup check ## Runs all checks but the whole demo
 
 test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 	@$(BIN)/python -m pytest -m demo
+
+parity-torch: setup $(PARITY)/.ready ## Compares with transformers on torch and writes tests/golden/torch anew (.venv-parity)
+	@$(PARITY)/bin/python tests/parity_torch/write_goldens.py tests/golden/torch
+	@$(BIN)/python -m pytest -q -rP --show-capture=stdout tests/golden/test_torch_parity.py
+
+# --clear: an interrupted installation begins anew.
+$(PARITY)/.ready: requirements-parity.txt | $(READY)
+	@$(BIN)/python -m venv --clear $(PARITY)
+	@$(PARITY)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
 
 check: setup ## Style and workflow lint
 	@$(BIN)/ruff check -q .
