@@ -1,11 +1,36 @@
-# checkpoint of any published format, or a bundled one -> one format
+# checkpoint of any published format, a bundled one, or one of the hub -> one format
 
 
 localrules:
-    convert_checkpoint,
+    fetch_checkpoint,
+
+
+rule fetch_checkpoint:
+    output:
+        record="results/models/{model}.source.json",
+    log:
+        "results/logs/fetch_checkpoint/{model}.log",
+    benchmark:
+        "results/runtimes/fetch_checkpoint/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(published_models()),
+    conda:
+        MODEL_ENV
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=720,
+    params:
+        version=VERSIONS["checkpoint"],
+        row=checkpoint_row,
+    shell:
+        'python "$SCRIPTS"/fetch_checkpoint.py --model {wildcards.model:q}'
+        " --lock-file config/checkpoints.lock.json --output {output.record:q} 2> {log:q} >&2"
 
 
 rule convert_checkpoint:
+    input:
+        record=checkpoint_record,
     output:
         params="results/models/{model}/params.safetensors",
         config="results/models/{model}/config.json",

@@ -1,7 +1,8 @@
-"""Downloads a published checkpoint from the hub, each file verified by its known sha256.
+"""Fetches a published checkpoint from the hub into the hub cache, every file verified.
 
 In: the name of a model of resources/models.tsv.
-Out: a folder in the hub's layout, for convert_checkpoint.py, run_model.py or `models:` of the configuration.
+Out: its folder in the cache on stdout, for convert_checkpoint.py, run_model.py or `models:` of the
+configuration; with --output, a record of what it is and where it lies, which they take as well.
 """
 
 from __future__ import annotations
@@ -11,23 +12,43 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalm import cli
-from dnalm.checkpoints import pins
+from dnalm import cli, files
+from dnalm.checkpoints import fetch, layouts
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--model", required=True, help="a name or alias of resources/models.tsv")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder to fill")
-    parser.add_argument("--base-url", default=pins.HUB, help="the hub, or a mirror with its layout")
+    add = parser.add_argument
+    add("--model", required=True, help="a name or alias of resources/models.tsv")
+    add("--output", type=Path, help="record to write, JSON: revision, folder, each file's bytes and sha256")
+    add("--layout", choices=layouts.NAMES, default="auto", help="which of the published files to take")
+    add(
+        "--accept-unpinned",
+        action="store_true",
+        help="fetch .joblib and .bin files whose sha256 is not known, and print the rows that would pin them",
+    )
+    add("--cache-dir", type=Path, help="hub cache; without it HF_HUB_CACHE or HF_HOME say where")
+    add("--endpoint", help="a mirror with the hub's paths; without it HF_ENDPOINT, else the public hub")
+    add("--lock-file", type=Path, help="JSON with sources' revisions and sha256: written once, then enforced")
     return parser.parse_args(argv)
 
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(argv)
-    for path in pins.fetch_checkpoint(arguments.model, arguments.output_dir, arguments.base_url):
-        print(path)
+    record = fetch.fetch_checkpoint(
+        arguments.model,
+        layout=arguments.layout,
+        accept_unpinned=arguments.accept_unpinned,
+        cache_dir=arguments.cache_dir,
+        endpoint=arguments.endpoint,
+        lock_file=arguments.lock_file,
+    )
+    if arguments.output:
+        files.write_json(arguments.output, record)
+    for row in fetch.pin_rows(record) if arguments.accept_unpinned else []:
+        print(row)
+    print(record["folder"])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,18 @@
 
 
 def checkpoint_source(wildcards):
-    """Returns a folder of `models:`, else the name of a row of models.tsv."""
+    """Returns a folder of `models:`, the record of a download, or the name of a bundled model."""
     folder = SETTINGS["models"].get(wildcards.model)
-    return resource(folder) if folder else wildcards.model
+    if folder:
+        return resource(folder)
+    return (checkpoint_record(wildcards) or [wildcards.model])[0]
+
+
+def checkpoint_record(wildcards):
+    """Says what was fetched and where it lies; nothing to fetch for folders and bundled models."""
+    if wildcards.model not in published_models():
+        return []
+    return [f"results/models/{wildcards.model}.source.json"]
 
 
 def checkpoint_row(wildcards):
@@ -23,6 +32,15 @@ def used_models():
         for run in SETTINGS[section].values()
     ]
     return {model for run in runs for model in configuration.models_of(run)}
+
+
+def published_models():
+    """Returns the models that come from the hub."""
+    return {
+        model
+        for model in used_models()
+        if model not in SETTINGS["models"] and not configuration.model_folder(model)
+    }
 
 
 def checkpoint_folder(wildcards, input):

@@ -1,0 +1,72 @@
+"""Which files of a repository make a checkpoint: one of the published layouts, and an index's parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from dnalm.checkpoints.hub_client import Hub, HubFile
+from dnalm.errors import UserError
+from dnalm.files import read_json
+
+INDEX = ".index.json"
+# In the order of preference. The last file holds the weights, or says in which files they lie.
+LAYOUTS = (
+    ("safetensors", ("config.json", "model.safetensors")),
+    ("safetensors", ("config.json", "model.safetensors" + INDEX)),
+    ("jax", ("jax_model/hyperparams.json", "jax_model/pytree_ckpt.joblib")),
+    ("bin", ("config.json", "pytorch_model.bin")),
+    ("bin", ("config.json", "pytorch_model.bin" + INDEX)),
+)
+NAMES = ("auto", *dict.fromkeys(name for name, _ in LAYOUTS))
+
+
+def of_known_files(layout: str, known: Collection[str]) -> tuple[str, ...] | None:
+    """Returns the files of the first layout that is known as a whole, None where none is."""
+    return next((names for names in _asked(layout) if set(names) <= set(known)), None)
+
+
+def of_repository(layout: str, hub: Hub) -> tuple[Hub, dict[str, HubFile]]:
+    """Returns the files of the first layout that the repository has, and the hub at their commit.
+
+    Raises:
+        UserError: it has none, or cannot be asked.
+    """
+    for names in _asked(layout):
+        found: dict[str, HubFile] = {}
+        for name in reversed(names):  # the weights say most
+            if (file := hub.look(name)) is None:
+                break
+            found[name], hub = file, replace(hub, revision=file.revision)
+        if len(found) == len(names):
+            return hub, {name: found[name] for name in names}
+    weights = " or ".join(names[-1] for names in _asked(layout))
+    raise UserError(
+        f"{hub.repository} at {hub.revision}",
+        f"no checkpoint {'in the cache (HF_HUB_OFFLINE is set)' if hub.offline else 'there'} "
+        f"(expected {weights}, with its settings)",
+        "Fetch it with a network." if hub.offline else "Check hub_repository in resources/models.tsv.",
+    )
+
+
+def parts_of(index: Path, where: str) -> tuple[str, ...]:
+    """Returns the files that an index of weights names, all of the index's own folder.
+
+    Raises:
+        UserError: not an index, or a name that leads elsewhere.
+    """
+    kind = ".safetensors" if ".safetensors" in index.name else ".bin"
+    data = read_json(index)
+    names = data.get("weight_map") if isinstance(data, dict) else None
+    parts = sorted({str(part) for part in names.values()}) if isinstance(names, dict) else []
+    plain = re.compile(rf"\w[\w.-]*{re.escape(kind)}", re.ASCII)
+    if not parts or any(not plain.fullmatch(part) for part in parts):
+        found = next((part for part in parts if not plain.fullmatch(part)), "none")
+        raise UserError(where, f"names no {kind} files of its own folder (found {found!r:.80})")
+    return tuple(parts)
+
+
+def _asked(layout: str) -> list[tuple[str, ...]]:
+    return [names for name, names in LAYOUTS if layout in ("auto", name)]
