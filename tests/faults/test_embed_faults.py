@@ -264,7 +264,7 @@ def test_57_a_missing_gpu_is_no_reason_to_use_the_cpu(inputs, tmp_path, capsys):
 
 
 def test_58_a_gpu_held_by_others_is_named(inputs, tmp_path, capsys, monkeypatch):
-    def full(params, sharding):
+    def full(*arguments):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: failed to allocate 3.2GiB")
 
     monkeypatch.setattr(jax, "device_put", full)

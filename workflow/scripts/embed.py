@@ -13,6 +13,7 @@ from pathlib import Path
 from dnalm import cli
 from dnalm.device import select_device
 from dnalm.errors import UserError
+from dnalm.models import precision
 
 
 def parse_arguments(argv):
@@ -28,6 +29,7 @@ def parse_arguments(argv):
     add("--reverse-complement", action="store_true", help="average over both strands")
     add("--random-weights", type=int, metavar="SEED", help="random weights, as a baseline")
     add("--dtype", choices=("float16", "float32"), default="float32", help="of the output")
+    precision.add_argument(parser)
     add("--batch-size", default="auto", help="windows per device and call")
     add("--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output)")
     add("--force", action="store_true", help="write per-token output of any size")
@@ -62,7 +64,8 @@ def main(argv=None) -> None:
 
     checkpoint = checkpoints.load_checkpoint(arguments.checkpoint)
     layers = settings.parse_layers(arguments.layers, checkpoint.config.num_layers)
-    wanted = settings.Settings(layers, arguments.pooling, arguments.reverse_complement, arguments.dtype)
+    names = ("pooling", "reverse_complement", "dtype", "precision")
+    wanted = settings.Settings(layers, **{name: getattr(arguments, name) for name in names})
     source, inputs = read_source(arguments)
     options = {
         "work_dir": arguments.work_dir,

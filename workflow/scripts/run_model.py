@@ -17,8 +17,9 @@ import numpy as np
 from dnalm import cli, sequences
 from dnalm.checkpoints import load_checkpoint
 from dnalm.device import select_device
+from dnalm.engine.memory import weights_fit
 from dnalm.files import atomic_path
-from dnalm.models import run
+from dnalm.models import precision, run
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rescaling-factor", type=float, help="of rotary positions; default: the model's")
     parser.add_argument("--layer-norm-eps", type=float, help="default: 1e-5, as the published JAX code")
     parser.add_argument("--batch-size", type=int, default=8, help="rows computed at once")
+    precision.add_argument(parser)
     parser.add_argument("--output", type=Path, required=True, help=".npz to write")
     cli.add_device_argument(parser)
     return parser.parse_args(argv)
@@ -42,6 +44,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     select_device(arguments.device)
+    import jax
+
     checkpoint = load_checkpoint(arguments.checkpoint, arguments.layer_norm_eps)
     config = checkpoint.config
     layers = run.parse_layers(arguments.layers, config)
@@ -52,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         names, tokens = None, run.read_tokens(arguments.tokens)
     mask = run.read_attention_mask(arguments.attention_mask, tokens) if arguments.attention_mask else None
     run.check_input(config, tokens, arguments.rescaling_factor, names)
+    with weights_fit(jax.local_devices()):
+        params = checkpoint.load(arguments.precision)
     results = run.run_model(
-        checkpoint.params,
+        params,
         config,
         tokens,
         mask,
@@ -61,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         outputs,
         arguments.rescaling_factor,
         arguments.batch_size,
+        arguments.precision,
     )
     with atomic_path(arguments.output) as temporary, open(temporary, "wb") as handle:
         np.savez(handle, **results)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dnalm import cli
 from dnalm.device import select_device
+from dnalm.models import precision
 
 
 def parse_arguments(argv):
@@ -38,6 +39,7 @@ def parse_arguments(argv):
     )
     add("--reverse-complement", action="store_true", help="average both strands (models of either strand)")
     add("--resolution", type=float, default=0.001, help="step between two probabilities of a track")
+    precision.add_argument(parser)
     add("--batch-size", default="auto", help="windows per device and call")
     add("--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output folder)")
     add("--output-dir", type=Path, required=True, help="folder for the tracks")
@@ -71,6 +73,7 @@ def main(argv=None) -> None:
             jax.local_devices(),
             arguments.work_dir,
             memory.parse_batch_size(arguments.batch_size),
+            arguments.precision,
         )
 
 

@@ -41,6 +41,11 @@ def embedding_files():
     ]
 
 
+def precision_option(run):
+    """Returns the precision, None for the default: left out it changes no parameter of an older result."""
+    return None if run["precision"] == "float32" else run["precision"]
+
+
 def embed_options(wildcards):
     run = EMBEDDING_RUNS[wildcards.run]
     layers = (
@@ -53,6 +58,7 @@ def embed_options(wildcards):
         pooling=run["pooling"],
         reverse_complement=run["reverse_complement"],
         dtype=run["dtype"],
+        precision=precision_option(run),
         random_weights=run.get("random_weights"),
     )
 

@@ -35,6 +35,7 @@ def segment_options(wildcards):
         frames=run["frames"],
         window_bp=run.get("window_bp"),
         reverse_complement=run["reverse_complement"] and not own_strand,
+        precision=precision_option(run),
     )
 
 

@@ -53,10 +53,12 @@ def task_data_options(wildcards):
 
 
 def task_embed_options(wildcards):
-    layers = task_settings(wildcards.task)["layers"]
+    settings = task_settings(wildcards.task)
+    layers = settings["layers"]
     model, _, twin = wildcards.features.partition(".")
     return options(
         layers=layers if isinstance(layers, str) else ",".join(map(str, layers)),
+        precision=precision_option(settings),
         random_weights=RANDOM_SEED if twin == RANDOM else None,
     )
 

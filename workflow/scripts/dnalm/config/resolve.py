@@ -26,6 +26,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "pooling": "mean",
         "reverse_complement": False,
         "dtype": "float16",
+        "precision": "float32",
         "species": "all",
     },
     "segmentation": {
@@ -33,6 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "overlap": 0.25,
         "frames": 1,
         "reverse_complement": True,
+        "precision": "float32",
         "species": "all",
     },
     "tasks": {
@@ -41,12 +43,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "baselines": ["kmer", "one_hot", "random_weights"],
         "regions": "held_out",
         "max_examples": 4000,
+        "precision": "float32",
         "species": "all",
     },
     "expression": {
         "layers": ["last"],
         "pooling": "mean",
         "reverse_complement": False,
+        "precision": "float32",
         "folds": 10,
         "baselines": ["kmer", "random_weights"],
         "species": "all",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -43,13 +42,13 @@ def shard_rows(counts: Int32[np.ndarray, " N"], at_least: int = 0) -> list[tuple
 
 
 def pooled_function(config: ModelConfig, settings: Settings) -> Callable[[Any, Any], Any]:
-    """Returns (params, tokens) -> float32 (B, layers, D); with pooling none (B, layers, L, D)."""
+    """Returns (params, tokens) -> float32 (B, layers, D); with pooling none (B, layers, L, D) as computed."""
     import jax.numpy as jnp
 
     from dnalm.models import forward
 
     pooling = None if settings.pooling == "none" else settings.pooling
-    apply = forward(config, layers=settings.layers, pooling=pooling)
+    apply = forward(config, layers=settings.layers, pooling=pooling, precision=settings.precision)
 
     def function(params: Any, tokens: Any) -> Any:
         outputs = apply(params, tokens)
@@ -74,7 +73,7 @@ class Embedder:
         self._source, self._config, self._settings = source, config, settings
         values, times = np.unique(counts, return_counts=True)
         nominal = int(values[np.argmax(times)])
-        rows = batch_size or batch_rows(config, nominal, devices, len(counts))
+        rows = batch_size or batch_rows(config, nominal, devices, len(counts), settings.precision)
         self.shards = shard_rows(counts, BATCHES_PER_SHARD * rows * len(devices) * nominal)
         self.batch_size, self.missing = rows, 0
         self.key = {
@@ -82,7 +81,7 @@ class Embedder:
             "shard_tokens": SHARD_TOKENS,
             "batch": rows,
             "platform": devices[0].platform,
-            **asdict(settings),
+            **settings.entries(),
         }
         self._runner = Runner(
             pooled_function(config, settings),

@@ -15,10 +15,10 @@ from dnalm.embeddings.sources import Source
 from dnalm.engine.h5ad import EmbeddingWriter
 from dnalm.engine.memory import describe
 from dnalm.engine.preflight import GIB, check_output, inputs_unchanged
-from dnalm.engine.shards import Shards, run_key, weights_sha256
+from dnalm.engine.shards import Shards, run_key
 from dnalm.engine.token_store import TokenWriter
+from dnalm.engine.weights import load_weights
 from dnalm.errors import UserError
-from dnalm.models import init_params
 from dnalm.versions import VERSIONS
 
 STEP = "embed"
@@ -55,9 +55,9 @@ def embed_source(
     counts = source.token_counts(config.kmers)
     check_token_limit(counts, [str(name) for name in source.obs.index], config)
     _check_size(output, settings, config.embed_dim, int(counts.sum()), len(counts), force)
-    params = checkpoint.params if random_seed is None else init_params(config, random_seed)
+    weights, params = load_weights(checkpoint, settings.precision, devices, random_seed)
     embedder = Embedder(source, counts, params, config, settings, devices, batch_size)
-    facts = about(config, settings, weights_sha256(params, config), random_seed)
+    facts = about(config, settings, weights, random_seed)
     inputs = {**checkpoint.files, **inputs}
     prints = {role: files.fingerprint(path) for role, path in inputs.items()}
     key = run_key({"step": STEP, "version": VERSIONS[STEP], **facts, **prints, **embedder.key})
@@ -68,7 +68,13 @@ def embed_source(
     with inputs_unchanged(list(inputs.values())):
         details = write(output, embedder, shards, frame, settings, config, facts_inside)
     run = {**describe(devices), "batch_size": embedder.batch_size}
-    details = {**facts, "windows": len(frame), "tokens": int(counts.sum()), **details}
+    details = {
+        **facts,
+        "precision": settings.precision,
+        "windows": len(frame),
+        "tokens": int(counts.sum()),
+        **details,
+    }
     kept = [] if output.is_dir() else [output]
     files.write_manifest(output, STEP, inputs, details, files=kept, run=run)
     shards.remove()

@@ -12,6 +12,7 @@ from jaxtyping import Int32
 
 from dnalm.errors import UserError
 from dnalm.models import ModelConfig
+from dnalm.models.precision import DEFAULT_PRECISION, precision_entry
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,19 @@ class Settings:
         pooling: mean, mean_published or cls (see `models.pool`), or none for every token.
         reverse_complement: average with the embedding of the other strand.
         dtype: float16 or float32, of the output.
+        precision: that the model computes in (see `models.forward`).
     """
 
     layers: tuple[int, ...]
     pooling: str = "mean"
     reverse_complement: bool = False
     dtype: str = "float32"
+    precision: str = DEFAULT_PRECISION
+
+    def entries(self) -> dict[str, Any]:
+        """Returns what tells these settings from others, for keys and files (see `precision_entry`)."""
+        shared = {name: value for name, value in asdict(self).items() if name != "precision"}
+        return {**shared, **precision_entry(self.precision)}
 
 
 def parse_layers(text: str, num_layers: int) -> tuple[int, ...]:
@@ -68,12 +76,12 @@ def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], con
 
 
 def about(config: ModelConfig, settings: Settings, weights: str, random_seed: int | None) -> dict[str, Any]:
-    """Returns what defines the embeddings, for uns["dnalm"] and the manifest."""
+    """Returns what defines the embeddings, for uns["dnalm"], the manifest and the run's key."""
     model = {name: value for name, value in json.loads(config.to_json()).items() if value not in (None, [])}
     return {
         "weights_sha256": weights,
         "weights": "checkpoint" if random_seed is None else f"random, seed {random_seed}",
         "model": model,
-        **asdict(settings),
+        **settings.entries(),
         "layers": list(settings.layers),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dnalm.errors import UserError
+from dnalm.models.precision import DEFAULT_PRECISION, precision_bytes
 
 if TYPE_CHECKING:
     from dnalm.models import ModelConfig
@@ -21,15 +23,24 @@ def describe(devices: Sequence[Any]) -> dict[str, Any]:
     return {"device": devices[0].platform, "kind": devices[0].device_kind, "devices": len(devices)}
 
 
-def row_bytes(config: ModelConfig, tokens: int) -> int:
-    """Estimates the device memory of one window's activations in one layer, outputs included."""
+def row_bytes(config: ModelConfig, tokens: int, precision: str = DEFAULT_PRECISION) -> int:
+    """Estimates the device memory of one window's activations in one layer, outputs included.
+
+    Attention's scores and the segmentation head's outputs are float32 in every precision.
+    """
     width = 8 * config.embed_dim + 4 * config.ffn_embed_dim
     scores = 3 * config.attention_heads * tokens  # logits, weights and their masked copy
     outputs = 4 * len(config.features) * config.kmers.k
-    return FLOAT_BYTES * tokens * (width + scores + outputs)
+    return tokens * (precision_bytes(precision) * width + FLOAT_BYTES * (scores + outputs))
 
 
-def batch_rows(config: ModelConfig, tokens: int, devices: Sequence[Any], rows: int) -> int:
+def batch_rows(
+    config: ModelConfig,
+    tokens: int,
+    devices: Sequence[Any],
+    rows: int,
+    precision: str = DEFAULT_PRECISION,
+) -> int:
     """Returns how many windows of so many tokens one device takes at once.
 
     Args:
@@ -40,7 +51,7 @@ def batch_rows(config: ModelConfig, tokens: int, devices: Sequence[Any], rows: i
         return min(share, max(1, CPU_BATCH_TOKENS // tokens))
     memory = devices[0].memory_stats() or {}
     free = memory.get("bytes_limit", 8 << 30) - memory.get("bytes_in_use", 0)
-    fitting = int(FREE_SHARE * free) // row_bytes(config, tokens)
+    fitting = int(FREE_SHARE * free) // row_bytes(config, tokens, precision)
     return min(share, max(1, min(fitting, ACCELERATOR_BATCH_TOKENS // tokens)))
 
 
@@ -73,6 +84,23 @@ def memory_fault(devices: Sequence[Any], what: str, fault: BaseException) -> Use
         "Use shorter windows or a larger device; if another process holds its memory, stop it or set "
         "XLA_PYTHON_CLIENT_MEM_FRACTION.",
     )
+
+
+@contextmanager
+def weights_fit(devices: Sequence[Any]) -> Iterator[None]:
+    """Tells the user, when the block ends, that a model's weights found no room on a device.
+
+    Raises:
+        UserError: out of memory.
+    """
+    import jax
+
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as fault:
+        if is_out_of_memory(fault):
+            raise memory_fault(devices, "the model's weights", fault) from fault
+        raise
 
 
 def _first_line(fault: BaseException) -> str:

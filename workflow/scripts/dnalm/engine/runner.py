@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int32
 
-from dnalm.engine.memory import is_out_of_memory, memory_fault
+from dnalm.engine.memory import is_out_of_memory, memory_fault, weights_fit
 from dnalm.errors import UserError
 
 STEPS_PER_OCTAVE = 4  # bucket lengths between a length and its double
@@ -88,12 +88,8 @@ class Runner:
         )
         self._devices, self._batch_rows = list(devices), batch_rows
         self._nominal, self._limit, self._pad_id = nominal, limit, pad_id
-        try:
+        with weights_fit(devices):
             self._params = jax.device_put(params, NamedSharding(mesh, whole))
-        except jax.errors.JaxRuntimeError as fault:
-            if is_out_of_memory(fault):
-                raise memory_fault(devices, "the model's weights", fault) from fault
-            raise
 
     @property
     def batch_rows(self) -> int:
@@ -193,5 +189,5 @@ def check_finite(values: Float[np.ndarray, "B ..."], names: Sequence[str]) -> No
         raise UserError(
             names[int(np.argmin(finite))],
             f"the model gives NaN or infinity here (and in {int((~finite).sum()) - 1} more of these windows)",
-            "Check the checkpoint; with float16 output use --dtype float32.",
+            "Check the checkpoint; with --dtype float16 use float32, with --precision float16 use bfloat16.",
         )

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from dnalm.checkpoints.tensors import Tensor, Tensors
 from dnalm.files import atomic_path
-from dnalm.models import ModelConfig
+from dnalm.models import ModelConfig, Params
 
 Arrays = dict[str, np.ndarray]
 STAMP = "stamp"  # entry of a shard's file that says whose it is
@@ -33,13 +34,17 @@ def run_key(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def weights_sha256(params: Any, config: ModelConfig) -> str:
-    """Returns the sha256 of a model: its config and float32 weights, whatever files they came from."""
+def weights_sha256(weights: Tensors | Params, config: ModelConfig) -> str:
+    """Returns the sha256 of a model: its config and float32 weights, whatever files they came from.
+
+    Args:
+        weights: arrays, or a checkpoint's tensors, which are read one after the other.
+    """
     digest = hashlib.sha256(config.to_json().encode())
-    for module, leaves in sorted(params.items()):
+    for module, leaves in sorted(weights.items()):
         for name, leaf in sorted(leaves.items()):
             digest.update(f"{module}/{name}{np.shape(leaf)}".encode())
-            digest.update(np.ascontiguousarray(leaf))
+            digest.update(np.ascontiguousarray(leaf.read() if isinstance(leaf, Tensor) else leaf))
     return digest.hexdigest()
 
 

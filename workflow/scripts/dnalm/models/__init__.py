@@ -4,11 +4,22 @@ from typing import TYPE_CHECKING, Any
 
 from dnalm.models.config import ModelConfig
 from dnalm.models.initial import Params, init_params
+from dnalm.models.precision import PRECISIONS, cast_params
 
 if TYPE_CHECKING:
     from dnalm.models.apply import POOLINGS, forward, parameter_shapes, pool
 
-__all__ = ["POOLINGS", "ModelConfig", "Params", "forward", "init_params", "parameter_shapes", "pool"]
+__all__ = [
+    "POOLINGS",
+    "PRECISIONS",
+    "ModelConfig",
+    "Params",
+    "cast_params",
+    "forward",
+    "init_params",
+    "parameter_shapes",
+    "pool",
+]
 
 
 def __getattr__(name: str) -> Any:

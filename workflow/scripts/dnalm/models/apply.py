@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import haiku as hk
 import jax
@@ -12,13 +13,14 @@ from jaxtyping import Array, Float, Int32
 
 from dnalm.models.config import ModelConfig
 from dnalm.models.esm_encoder import Encoder
+from dnalm.models.precision import DEFAULT_PRECISION, cast_params, check_precision
 from dnalm.models.unet_head import SegmentationHead
 from dnalm.tokens import KmerTokenizer
 
 POOLINGS = ("mean", "mean_published", "cls")
 
 
-def _transform(
+def untransformed(
     config: ModelConfig,
     layers: Collection[int],
     attention_layers: Collection[int],
@@ -27,7 +29,8 @@ def _transform(
     pooling: str | None,
     rescaling_factor: float | None,
     mapped: bool | None,
-) -> hk.Transformed:
+) -> Callable[..., dict[str, Array]]:
+    """Returns the function of tokens alone that `forward` transforms; for use inside haiku."""
     scale = config.rescaling_factor if rescaling_factor is None else rescaling_factor
     needed = {*layers, config.num_layers} if segmentation else set(layers)
 
@@ -38,8 +41,9 @@ def _transform(
         if segmentation:
             last = outputs[f"embeddings_{config.num_layers}"]
             head = SegmentationHead(config.embed_dim, len(config.features), config.kmers.k)
-            outputs["segment_logits"] = head(last[:, 1:], tokens[:, 1:] != config.kmers.pad_id)
-            outputs["segment_probabilities"] = jax.nn.softmax(outputs["segment_logits"], axis=-1)[..., 1]
+            scores = head(last[:, 1:], tokens[:, 1:] != config.kmers.pad_id)
+            outputs["segment_logits"] = scores.astype(last.dtype)
+            outputs["segment_probabilities"] = jax.nn.softmax(scores, axis=-1)[..., 1]
         for number in needed:
             embeddings = outputs.pop(f"embeddings_{number}")
             if number in layers:
@@ -47,7 +51,11 @@ def _transform(
                 outputs[f"embeddings_{number}"] = pooled
         return outputs
 
-    return hk.without_apply_rng(hk.transform(run))
+    return run
+
+
+def _transform(*arguments: Any, **named: Any) -> hk.Transformed:
+    return hk.without_apply_rng(hk.transform(untransformed(*arguments, **named)))
 
 
 def forward(
@@ -59,6 +67,7 @@ def forward(
     pooling: str | None = None,
     rescaling_factor: float | None = None,
     mapped: bool | None = None,
+    precision: str = DEFAULT_PRECISION,
 ) -> Callable[..., dict[str, Array]]:
     """Returns apply(params, tokens, attention_mask=None) -> outputs, to be jitted or differentiated.
 
@@ -71,13 +80,28 @@ def forward(
         attention_layers: numbered from 1.
         rescaling_factor: overrides the config's.
         mapped: heads one by one (see `attention.attend`); None: on a CPU, for long windows.
+        precision: float32, bfloat16 or float16, of the weights, all activations and the outputs. Always
+            float32 are rotary angles, attention scores and weights, layer norms, pooling, and the last
+            product of the segmentation head with its softmax; so are the outputs attention,
+            segment_probabilities and pooled embeddings.
 
     `tokens` is Int32 (B, L), `attention_mask` Bool (B, 1, L, L): which key (last axis) each query may
-    see; by default every token that is no pad. Padding never changes a valid position's value.
+    see; by default every token that is no pad. Padding never changes a valid position's value. `params`
+    may have any type; a tree that has the precision's already costs no second copy.
+
+    Raises:
+        UserError: unknown precision.
     """
-    return _transform(
+    check_precision(precision)
+    transformed = _transform(
         config, layers, attention_layers, logits, segmentation, pooling, rescaling_factor, mapped
-    ).apply
+    )
+
+    def apply(params: Any, *inputs: Any, **named: Any) -> dict[str, Array]:
+        # Activations have the type of the weights: nothing else needs to know of it.
+        return transformed.apply(cast_params(params, precision), *inputs, **named)
+
+    return apply
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]]]:

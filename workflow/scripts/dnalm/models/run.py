@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int32
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Int32
 from dnalm.errors import UserError
 from dnalm.files import require_file
 from dnalm.models.config import ModelConfig
-from dnalm.models.initial import Params
+from dnalm.models.precision import DEFAULT_PRECISION
 
 OUTPUTS = ("embeddings", "attention", "logits", "segmentation")
 
@@ -124,7 +125,7 @@ def check_input(
 
 
 def run_model(
-    params: Params,
+    params: Mapping[str, Mapping[str, Any]],
     config: ModelConfig,
     tokens: Int32[np.ndarray, "B L"],
     attention_mask: Bool[np.ndarray, "B 1 L L"] | None,
@@ -132,11 +133,15 @@ def run_model(
     outputs: Collection[str],
     rescaling_factor: float | None = None,
     batch_size: int = 8,
+    precision: str = DEFAULT_PRECISION,
 ) -> dict[str, np.ndarray]:
     """Returns the outputs of all rows, float32, by the names of `models.forward`, and `features`.
 
+    Args:
+        precision: that the model computes in (see `models.forward`).
+
     Raises:
-        UserError: a batch size below 1.
+        UserError: a batch size below 1, an unknown precision, or values that the precision cannot hold.
     """
     import jax
 
@@ -152,6 +157,7 @@ def run_model(
             logits="logits" in outputs,
             segmentation="segmentation" in outputs,
             rescaling_factor=rescaling_factor,
+            precision=precision,
         )
     )
     on_device = jax.device_put(params)
@@ -160,8 +166,16 @@ def run_model(
         for start in range(0, len(tokens), batch_size):
             rows = slice(start, start + batch_size)
             mask = () if attention_mask is None else (attention_mask[rows],)
-            batches.append(jax.device_get(apply(on_device, tokens[rows], *mask)))
+            batch = jax.device_get(apply(on_device, tokens[rows], *mask))
+            batches.append({name: values.astype(np.float32, copy=False) for name, values in batch.items()})
     results = {name: np.concatenate([batch[name] for batch in batches]) for name in sorted(batches[0])}
+    for name, values in results.items():
+        if not np.isfinite(values).all():
+            raise UserError(
+                name,
+                f"NaN or infinite values computed in {precision}",
+                "Check the checkpoint; with --precision float16 use bfloat16.",
+            )
     return {
         "tokens": tokens,
         **results,

@@ -72,7 +72,7 @@ class UNet(hk.Module):
 
 
 class SegmentationHead(hk.Module):
-    """Token embeddings (CLS dropped) to logits per base and feature.
+    """Token embeddings (CLS dropped) to float32 logits per base and feature.
 
     Padding never changes a valid position: pads are zero before every convolution and pool, so that
     they look like the window's end. A row of n tokens gives what it gives alone when n is a multiple
@@ -93,5 +93,6 @@ class SegmentationHead(hk.Module):
         extra = -length % 2**POOLS
         x = jnp.pad(x, ((0, 0), (0, extra), (0, 0)))
         hidden = self.unet(x, jnp.pad(valid, ((0, 0), (0, extra))))[:, :length]
-        logits = self.final(jax.nn.silu(hidden))
+        # The last product in float32: rounded logits would move probabilities by more than a track's step.
+        logits = self.final(jax.nn.silu(hidden).astype(jnp.float32))
         return logits.reshape(len(x), length * self.bases, self.features, 2)

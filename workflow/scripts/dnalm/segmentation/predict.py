@@ -15,6 +15,7 @@ from dnalm.genome import Genome, reverse_complement
 from dnalm.genome.letters import TO_ACGTN
 from dnalm.labels import slug
 from dnalm.models import ModelConfig
+from dnalm.models.precision import DEFAULT_PRECISION
 from dnalm.stitching import Chunk, Layout, Tiling, base_weights, tile
 from dnalm.tracks import MISSING_LEVEL
 
@@ -42,11 +43,13 @@ def track_list(config: ModelConfig, both_strands: bool) -> list[Track]:
     ]
 
 
-def probability_function(config: ModelConfig) -> Callable[[Any, Any], Any]:
-    """Returns (params, tokens) -> probabilities (B, S, F)."""
+def probability_function(
+    config: ModelConfig, precision: str = DEFAULT_PRECISION
+) -> Callable[[Any, Any], Any]:
+    """Returns (params, tokens) -> float32 probabilities (B, S, F)."""
     from dnalm.models import forward
 
-    apply = forward(config, segmentation=True)
+    apply = forward(config, segmentation=True, precision=precision)
     return lambda params, tokens: apply(params, tokens)["segment_probabilities"]
 
 
@@ -58,6 +61,7 @@ class Predictor:
         resolution: step between two probabilities of a track.
         batch_size: windows per device and call.
         function: (params, tokens) -> probabilities, instead of the model's own.
+        precision: that the model computes in (see `models.forward`).
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Predictor:
         devices: Sequence[Any],
         batch_size: int,
         function: Callable[[Any, Any], Any] | None = None,
+        precision: str = DEFAULT_PRECISION,
     ) -> None:
         self._genome, self._config, self._layout = genome, config, layout
         self._resolution = resolution
@@ -77,7 +82,7 @@ class Predictor:
         nominal = layout.window_tokens + 1
         self.batch_size = batch_size
         self._runner = Runner(
-            function or probability_function(config),
+            function or probability_function(config, precision),
             params,
             devices,
             batch_size,

@@ -15,10 +15,12 @@ from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
 from dnalm.engine.memory import batch_rows, describe
 from dnalm.engine.preflight import check_output, inputs_unchanged, remove_stale
-from dnalm.engine.shards import Shards, run_key, weights_sha256
+from dnalm.engine.shards import Shards, run_key
+from dnalm.engine.weights import load_weights
 from dnalm.errors import UserError
 from dnalm.genome import Genome
 from dnalm.models import ModelConfig
+from dnalm.models.precision import DEFAULT_PRECISION, precision_entry
 from dnalm.segmentation.predict import OWN_STRAND, Predictor, track_list
 from dnalm.stitching import HEAD_TOKENS, Chunk, Layout, Span, Stitch, find_pieces, make_chunks, merge_spans
 from dnalm.tracks import check_resolution, write_tracks
@@ -77,6 +79,7 @@ def segment_genome(
     devices: Sequence[Any],
     work_dir: Path | None = None,
     batch_size: int | None = None,
+    precision: str = DEFAULT_PRECISION,
 ) -> None:
     """Writes one bigWig per feature and strand into `output_dir`, and the manifest last.
 
@@ -87,6 +90,7 @@ def segment_genome(
         inputs: role -> file, as the manifest names them.
         regions: contig -> spans to predict.
         work_dir: folder of the shards (default: .work beside the output folder).
+        precision: that the model computes in (see `models.forward`).
     """
     check_resolution(resolution)
     config = checkpoint.config
@@ -98,14 +102,24 @@ def segment_genome(
         remove_stale(path)
     pieces = {contig: find_pieces(genome.sequence(contig)) for contig in regions}
     windows = layout.expected_windows(bases)
-    batch_size = batch_size or batch_rows(config, layout.window_tokens + 1, devices, windows)
+    weights, params = load_weights(checkpoint, precision, devices)  # first: a batch gets what they leave free
+    batch_size = batch_size or batch_rows(config, layout.window_tokens + 1, devices, windows, precision)
     smallest = max(CHUNK_WINDOWS, BATCHES_PER_CHUNK * batch_size * len(devices) // layout.passes)
     chunk_bp = max(CHUNK_BP, smallest * layout.window_tokens * layout.k)
     chunks = list(make_chunks(pieces, regions, chunk_bp))
-    predictor = Predictor(genome, checkpoint.params, config, layout, resolution, devices, batch_size)
+    predictor = Predictor(
+        genome,
+        params,
+        config,
+        layout,
+        resolution,
+        devices,
+        batch_size,
+        precision=precision,
+    )
     inputs = {**checkpoint.files, **inputs}
     about = {
-        "weights_sha256": weights_sha256(checkpoint.params, config),
+        "weights_sha256": weights,
         "labels": config.labels,
         "tracks": {track.file: {"feature": track.feature, "strand": track.strand} for track in tracks},
         "window_bp": layout.window_tokens * layout.k,
@@ -115,11 +129,13 @@ def segment_genome(
         "regions": [
             f"{contig}:{start}-{end}" for contig in regions for start, end in merge_spans(regions[contig])
         ],
+        **precision_entry(precision),
     }
     shards = _shards(work_dir or output_dir.parent / ".work", about, inputs, predictor.batch_size, devices)
     with inputs_unchanged(list(inputs.values())):
         covered = _write(paths, genome, chunks, predictor, shards, resolution)
-    details = {**about, "bases": bases, "predicted_bases": covered, "pieces": sum(map(len, pieces.values()))}
+    counts = {"bases": bases, "predicted_bases": covered, "pieces": sum(map(len, pieces.values()))}
+    details = {**about, "precision": precision, **counts}
     run = {**describe(devices), "batch_size": predictor.batch_size}
     files.write_manifest(output_dir, STEP, inputs, details, files=list(paths), run=run)
     shards.remove()

@@ -1,0 +1,32 @@
+"""A run's weights: in the type that it computes in, with the sha256 that names them in its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dnalm.checkpoints import Checkpoint
+from dnalm.engine.memory import weights_fit
+from dnalm.engine.preflight import inputs_unchanged
+from dnalm.engine.shards import weights_sha256
+from dnalm.models import cast_params, init_params
+
+
+def load_weights(
+    checkpoint: Checkpoint, precision: str, devices: Sequence[Any], random_seed: int | None = None
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Returns the sha256 of a model (see `weights_sha256`) and its weights in a precision.
+
+    Args:
+        random_seed: random weights instead of the checkpoint's.
+
+    Raises:
+        UserError: no room on the device, weights that cannot be read, or files that change meanwhile.
+    """
+    config = checkpoint.config
+    if random_seed is not None:
+        params = init_params(config, random_seed)
+        return weights_sha256(params, config), cast_params(params, precision)
+    # The files are read twice, so that the float32 weights are never in memory as a whole.
+    with weights_fit(devices), inputs_unchanged(list(checkpoint.files.values())):
+        return weights_sha256(checkpoint.tensors, config), checkpoint.load(precision)
