@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from dnalm import models
+from dnalm.checkpoints.safetensors_file import write_safetensors
+from dnalm.checkpoints.tensors import in_memory
 from dnalm.models.config import ModelConfig
 
 CONFIG = ModelConfig(
@@ -48,41 +50,77 @@ def jax_folder(folder: Path, params=None, hyperparams=None) -> Path:
     return folder
 
 
-def torch_names(params) -> dict[str, np.ndarray]:
-    """Returns the tensors of a one-layer v2 model under the hub's torch names."""
-    layer, head = "esm_transformer/attention_layer_0/~/", "esm_transformer/~/roberta_lm_head/~/"
-    torch = "esm.encoder.layer.0."
-    linear = {
-        layer + "self_attention/query": torch + "attention.self.query",
-        layer + "self_attention/key": torch + "attention.self.key",
-        layer + "self_attention/value": torch + "attention.self.value",
-        layer + "self_attention/mha_output": torch + "attention.output.dense",
-        layer + "fc1": torch + "intermediate.dense",
-        layer + "fc2": torch + "output.dense",
-        head + "lm_head_fc_1": "lm_head.dense",
+LAYER = {
+    "self_attention/query": "attention.self.query",
+    "self_attention/key": "attention.self.key",
+    "self_attention/value": "attention.self.value",
+    "self_attention/mha_output": "attention.output.dense",
+    "self_attention_layer_norm": "attention.LayerNorm",
+    "final_layer_norm": "LayerNorm",
+    "fc1": "intermediate.dense",
+    "fc2": "output.dense",
+}
+OTHERS = {
+    "esm_transformer/~/embed": "esm.embeddings.word_embeddings",
+    "esm_transformer/~/esm_learned_positional_embeddings/~/embed": "esm.embeddings.position_embeddings",
+    "esm_transformer/~/emb_layer_norm_before": "esm.embeddings.layer_norm",
+    "esm_transformer/~/roberta_lm_head/~/emb_layer_norm_after": "esm.encoder.emb_layer_norm_after",
+    "esm_transformer/~/roberta_lm_head/~/lm_head_fc_1": "lm_head.dense",
+    "esm_transformer/~/roberta_lm_head/~/lm_head_layer_norm": "lm_head.layer_norm",
+    "esm_transformer/~/roberta_lm_head/~/lm_final_fc": "lm_head.decoder",
+    "u_net_head/~/fc": "fc",
+}
+UNET = {
+    r"downsample_block_(\d)/~/conv(\d)": r"unet._downsample_blocks.\1.conv_layers.\2",
+    r"upsample_block_(\d)/~/conv_transpose(\d)": r"unet._upsample_blocks.\1.conv_layers.\2",
+    r"final_conv1_d/~/conv(\d)": r"unet.final_block.conv_layers.\1",
+}
+
+
+def _torch_module(module: str) -> str:
+    if module in OTHERS:
+        return OTHERS[module]
+    if match := re.fullmatch(r"esm_transformer/attention_layer_(\d+)/~/(.+)", module):
+        return f"esm.encoder.layer.{match[1]}.{LAYER[match[2]]}"
+    rest = module.removeprefix("u_net_head/~/unet1_d_segmentation_head/~/")
+    return next(re.sub(a, b, rest) for a, b in UNET.items() if re.fullmatch(a, rest))
+
+
+def torch_names(params, with_unused: bool = True) -> dict[str, np.ndarray]:
+    """Returns the tensors of a model under the hub's torch names, as views in whatever order they lie."""
+    tensors = {}
+    for module, leaves in params.items():
+        name = _torch_module(module)
+        for leaf, array in leaves.items():
+            if leaf in ("w", "embeddings"):
+                array = array[::-1] if "conv_transpose" in module else array
+                tensors[f"{name}.weight"] = array if leaf == "embeddings" else array.T
+            elif name == "lm_head.decoder":
+                tensors["lm_head.bias"] = array
+            else:
+                tensors[f"{name}.{'weight' if leaf == 'scale' else 'bias'}"] = array
+    if with_unused:  # in the hub's files, but no part of the computation
+        dim = params["esm_transformer/~/embed"]["embeddings"].shape[1]
+        if "esm.embeddings.position_embeddings.weight" not in tensors:
+            tensors["esm.embeddings.position_embeddings.weight"] = np.zeros((66, dim), np.float32)
+        tensors["esm.contact_head.regression.bias"] = np.zeros(1, np.float32)
+        tensors["esm.encoder.layer.0.attention.self.rotary_embeddings.inv_freq"] = np.zeros(2, np.float32)
+    return tensors
+
+
+def old_jax_names(params) -> dict:
+    """Returns a tree under the names of the files of 2023."""
+    old = {
+        "/self_attention/": "/mha/",
+        "/self_attention_layer_norm": "/mha_layer_norm",
+        "/roberta_lm_head": "/esm_roberta_lm_head",
     }
-    norms = {
-        layer + "self_attention_layer_norm": torch + "attention.LayerNorm",
-        layer + "final_layer_norm": torch + "LayerNorm",
-        head + "emb_layer_norm_after": "esm.encoder.emb_layer_norm_after",
-        head + "lm_head_layer_norm": "lm_head.layer_norm",
-    }
-    tensors = {
-        "esm.embeddings.word_embeddings.weight": params["esm_transformer/~/embed"]["embeddings"],
-        "lm_head.decoder.weight": params[head + "lm_final_fc"]["w"].T,
-        "lm_head.bias": params[head + "lm_final_fc"]["b"],
-        # in the hub's files, but unused
-        "esm.embeddings.position_embeddings.weight": np.zeros((66, 8), np.float32),
-        "esm.contact_head.regression.bias": np.zeros(1, np.float32),
-        torch + "attention.self.rotary_embeddings.inv_freq": np.zeros(2, np.float32),
-    }
-    for ours, theirs in linear.items():
-        tensors[theirs + ".weight"] = params[ours]["w"].T
-        if "b" in params[ours]:
-            tensors[theirs + ".bias"] = params[ours]["b"]
-    for ours, theirs in norms.items():
-        tensors[theirs + ".weight"], tensors[theirs + ".bias"] = params[ours]["scale"], params[ours]["offset"]
-    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    renamed = {}
+    for module, leaves in params.items():
+        for new, name in old.items():
+            module = module.replace(new, name)
+        renamed[module] = leaves
+    return renamed
 
 
 TORCH_CONFIG = {
@@ -99,23 +137,32 @@ TORCH_CONFIG = {
 }
 
 
-def torch_folder(folder: Path, params=None, kind="safetensors") -> Path:
-    """Writes config.json and the weights: safetensors, sharded safetensors, or torch's zip."""
+def torch_folder(folder: Path, params=None, kind="safetensors", config=None) -> Path:
+    """Writes config.json and the weights: safetensors, bin, or either of them sharded in two."""
     folder.mkdir(parents=True)
-    tensors = torch_names(params or models.init_params(CONFIG, 0))
-    (folder / "config.json").write_text(json.dumps(TORCH_CONFIG))
-    if kind == "safetensors":
-        save_file(tensors, folder / "model.safetensors")
-    elif kind == "shards":
-        names = sorted(tensors)
-        parts = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
-        for part, keys in parts.items():
-            save_file({key: tensors[key] for key in keys}, folder / part)
-        index = {"weight_map": {key: part for part, keys in parts.items() for key in keys}}
-        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    else:
-        write_torch_zip(folder / "pytorch_model.bin", tensors)
+    (folder / "config.json").write_text(json.dumps(config or TORCH_CONFIG))
+    write_torch_weights(folder, torch_names(params or models.init_params(CONFIG, 0)), kind)
     return folder
+
+
+def write_torch_weights(folder: Path, tensors: dict[str, np.ndarray], kind: str) -> None:
+    """Writes one tensor at a time; kind is safetensors, shards, bin or bin_shards."""
+    stem, suffix = ("pytorch_model", "bin") if kind.startswith("bin") else ("model", "safetensors")
+    write = write_torch_zip if suffix == "bin" else _write_safetensors
+    if not kind.endswith("shards"):
+        write(folder / f"{stem}.{suffix}", tensors)
+        return
+    names = sorted(tensors)
+    parts = {f"{stem}-0000{number}-of-00002.{suffix}": names[number - 1 :: 2] for number in (1, 2)}
+    for part, keys in parts.items():
+        write(folder / part, {key: tensors[key] for key in keys})
+    weight_map = {key: part for part, keys in parts.items() for key in keys}
+    index = {"metadata": {"total_size": sum(t.nbytes for t in tensors.values())}, "weight_map": weight_map}
+    (folder / f"{stem}.{suffix}.index.json").write_text(json.dumps(index))
+
+
+def _write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    write_safetensors(path, {name: in_memory(tensor) for name, tensor in tensors.items()}, "float32")
 
 
 class _TorchName:
@@ -152,29 +199,27 @@ class _Storage:
         self.pid = pid
 
 
-def torch_pickle(handle, tensors: dict[str, np.ndarray], kind: str) -> dict[str, bytes]:
+def torch_pickle(handle, tensors: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
     """Writes data.pkl of a state dictionary and returns the members that hold the numbers."""
     members, state = {}, {}
-    rebuild = _TorchName("torch._utils", "_rebuild_tensor_v2")
-    empty = _TorchName("collections", "OrderedDict")
     for key, (name, tensor) in enumerate(tensors.items()):
-        members[str(key)] = tensor.tobytes("A")  # as it lies in memory
+        if not (tensor.flags.c_contiguous or tensor.flags.f_contiguous):
+            tensor = np.ascontiguousarray(tensor)
+        members[str(key)] = tensor
+        rebuild = _TorchName("torch._utils", "_rebuild_tensor_v2")
+        empty = _TorchName("collections", "OrderedDict")
         storage = _Storage(("storage", _TorchName("torch", kind), str(key), "cpu", tensor.size))
         strides = tuple(stride // tensor.itemsize for stride in tensor.strides)
-        rebuild, empty = (
-            _TorchName("torch._utils", "_rebuild_tensor_v2"),
-            _TorchName("collections", "OrderedDict"),
-        )
         state[name] = _Call(rebuild, (storage, 0, tensor.shape, strides, False, _Call(empty, ())))
-    pickler = _TorchPickler(handle, 2)
-    pickler.dump(state)
+    _TorchPickler(handle, 2).dump(state)
     return members
 
 
 def write_torch_zip(path: Path, tensors, compression=zipfile.ZIP_STORED, kind="FloatStorage") -> None:
+    """Writes what torch.save writes; each member as its tensor lies in memory, column-major ones too."""
     data = io.BytesIO()
     members = torch_pickle(data, tensors, kind)
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("archive/data.pkl", data.getvalue())
-        for key, content in members.items():
-            archive.writestr(f"archive/data/{key}", content)
+        for key, tensor in members.items():
+            archive.writestr(f"archive/data/{key}", tensor.tobytes("A"))

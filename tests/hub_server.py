@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -322,3 +323,21 @@ def write_pins(target: Path, repository: str, revision: str, files: dict[str, by
         lines.append(f"{repository}\t{revision}\t{name}\t{len(content)}\t{digest}")
     target.write_text("\n".join(lines) + "\n")
     return target
+
+
+_WITH_TABLE = """
+import runpy, sys
+from pathlib import Path
+
+table, sys.argv = sys.argv[1], sys.argv[2:]
+sys.path.insert(0, str(Path(sys.argv[0]).parent))
+from dnalm.checkpoints import registry
+
+registry.MODELS = Path(table)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def with_table(table: Path, script: Path, *words: str) -> list[str]:
+    """Returns the command line that runs a script with another table of models."""
+    return [sys.executable, "-c", _WITH_TABLE, str(table), str(script), *words]

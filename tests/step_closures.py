@@ -19,7 +19,7 @@ SCRIPTS_OF = {
     "annotation": ["read_annotation"],
     "mask": ["mask_genome"],
     "windows": ["make_windows"],
-    "checkpoint": ["convert_checkpoint"],
+    "checkpoint": ["fetch_checkpoint", "convert_checkpoint"],
     "embed": ["embed"],
     "segment": ["segment"],
     "evaluate": ["evaluate_segmentation"],

@@ -89,18 +89,19 @@ def joblib_files() -> None:
 
 def torch_files() -> None:
     def write(
-        name: str, pickled: bytes, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED
+        name: str, pickled: bytes, members: dict[str, np.ndarray], compression: int = zipfile.ZIP_STORED
     ) -> None:
-        with zipfile.ZipFile(FILES / name, "w", compression) as archive:
-            archive.writestr("archive/data.pkl", pickled)
-            for key, content in members.items():
-                archive.writestr(f"archive/data/{key}", content)
+        contents = {"archive/data.pkl": pickled}
+        contents |= {f"archive/data/{key}": array.tobytes() for key, array in members.items()}
+        with zipfile.ZipFile(FILES / name, "w") as archive:
+            for member, content in contents.items():  # of 1980, so that the bytes are always the same
+                archive.writestr(zipfile.ZipInfo(member), content, compression)
 
     write("reduce.bin", pickle.dumps({"w": Evil()}, 2), {})
     write("stack_global.bin", pickle.dumps({"w": Evil()}, 4), {})
     state = io.BytesIO()
     members = torch_pickle(state, {"w": np.zeros((3, 8), np.float32)}, "FloatStorage")
-    write("compressed.bin", state.getvalue(), {"0": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+    write("compressed.bin", state.getvalue(), {"0": np.zeros(1 << 18, np.float32)}, zipfile.ZIP_DEFLATED)
     shape = b"K\x03K\x08\x86"
     huge = b"K\x03\x8a\x06" + HUGE.to_bytes(6, "little") + b"\x86"
     write("huge_shape.bin", state.getvalue().replace(shape, huge, 1), members)

@@ -1,13 +1,16 @@
 """Broken and hostile checkpoints and inputs: one clear line, exit status 2, nothing run, nothing written."""
 
 import json
+import lzma
 import pickle
 import re
 import zipfile
+import zlib
 
 import convert_checkpoint
 import numpy as np
 import pytest
+import run_model
 from checkpoint_makers import (
     CONFIG,
     HYPERPARAMS,
@@ -50,8 +53,14 @@ DAMAGED = {
         lambda data: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
         r"no joblib file: a git-lfs pointer",
     ),
-    "gzip": (lambda data: b"\x1f\x8b\x08\x00" + data, r"no joblib file: a compressed file"),
-    "zlib": (lambda data: b"\x78\x9c" + data, r"no joblib file: a compressed file"),
+    "gzip": (lambda data: b"\x1f\x8b\x08\x00" + data, r"truncated or damaged \(Error -"),
+    "zlib": (lambda data: b"\x78\x9c" + data, r"truncated or damaged \(Error -"),
+    "cut_zlib": (lambda data: zlib.compress(data)[:-50], r"truncated or damaged \(the stream ends early\)"),
+    "zlib_of_text": (lambda data: zlib.compress(b"hello"), r"no joblib file: a compressed file"),
+    "cut_xz": (lambda data: lzma.compress(data)[:-50], r"truncated or damaged \(Compressed file ended"),
+    "bz2_damaged": (lambda data: b"BZh9" + data, r"truncated or damaged \(Invalid data stream\)"),
+    "lz4": (lambda data: b"\x04\x22\x4d\x18" + data, r"is compressed with lz4\. Unpack it"),
+    "bomb": (lambda data: zlib.compress(bytes(1 << 25)), r"refused: grows to more than 8 times its size"),
     "text": (lambda data: b"hello", r"no joblib file: unknown content"),
     "cut_in_an_array": (lambda data: data[:-2000], r"truncated or damaged \(EOFError"),
     "cut_in_the_pickle": (lambda data: data[:60], r"truncated or damaged"),
@@ -97,7 +106,7 @@ def test_a_damaged_torch_file(name, params, tmp_path, capsys):
         path.write_bytes(data[: len(data) // 2])
         pattern = r"no torch zip file: unknown content or truncated"
     elif name == "bit":
-        at = data.index(params[QUERY]["w"].T.tobytes()) + 5
+        at = data.index(params[QUERY]["w"].tobytes()) + 5
         path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
         pattern = r"no torch zip file"  # the zip's own checksum
     elif name == "old_format":
@@ -112,7 +121,7 @@ def test_a_damaged_torch_file(name, params, tmp_path, capsys):
     refuse(folder, pattern, tmp_path, capsys)
 
 
-def test_a_flipped_bit_in_a_published_file_is_found_by_its_sha256(params, tmp_path, capsys, monkeypatch):
+def test_a_flipped_bit_in_a_published_file_is_told(params, tmp_path, capsys, monkeypatch):
     folder = jax_folder(tmp_path / "x", params)
     path = folder / "jax_model" / "pytree_ckpt.joblib"
     table = tmp_path / "checkpoints.tsv"
@@ -121,8 +130,11 @@ def test_a_flipped_bit_in_a_published_file_is_found_by_its_sha256(params, tmp_pa
         f"a/b\tc\tjax_model/{path.name}\t{path.stat().st_size}\t{'0' * 64}\n"
     )
     monkeypatch.setattr(pins, "PINS", table)
-    refuse(
-        folder, r"differs from the published file \(found sha256 \w{12}, expected 0{12}\)", tmp_path, capsys
+    target = tmp_path / "converted"
+    assert convert_checkpoint.main(["--checkpoint", str(folder), "--output-dir", str(target)]) == 0
+    assert re.search(
+        r"has the size of the file in a/b but another content \(sha256 \w{12}, there 0{12}\): damaged, or",
+        capsys.readouterr().err,
     )
 
 
@@ -183,7 +195,7 @@ def test_torch_side_settings_and_names(params, tmp_path, capsys):
     refuse(folder, r"no weights \(expected model\.safetensors or pytorch_model\.bin\)", tmp_path, capsys)
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"x": "../other.safetensors"}}))
-    refuse(folder, r"has no weight_map that names files of its folder", tmp_path, capsys)
+    refuse(folder, r"names no \.safetensors files of its own folder \(found '\.\./other", tmp_path, capsys)
 
 
 def test_our_own_folder_damaged(params, tmp_path, capsys):
@@ -260,6 +272,16 @@ def test_run_model_refuses_sequences(name, checkpoint, tmp_path, capsys):
     path.write_text(text)
     argv = ["--checkpoint", checkpoint, "--sequences", path, *arguments]
     assert_refused("run_model", argv, tmp_path / "out" / "x.npz", pattern, capsys)
+
+
+def test_lower_case_is_taken_when_asked_for(checkpoint, tmp_path):
+    found = []
+    for text, words in (("ACGACGn\n", ["--lower-case"]), ("ACGACGN\n", [])):
+        (tmp_path / "one.txt").write_text(text)
+        argv = ["--checkpoint", str(checkpoint), "--sequences", str(tmp_path / "one.txt"), *words]
+        assert run_model.main([*argv, "--output", str(tmp_path / "x.npz")]) == 0
+        found.append(np.load(tmp_path / "x.npz")["embeddings_1"])
+    np.testing.assert_array_equal(*found)
 
 
 TOKENS = {

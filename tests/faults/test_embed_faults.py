@@ -150,7 +150,7 @@ def test_19_a_real_limit_on_file_size_is_one_clear_line(inputs, tmp_path):
     done = python(LIMITED, *arguments_of(inputs), "--output", tmp_path / "out" / "x.h5ad")
     assert done.returncode == 2, done.stderr
     assert "File too large" in done.stderr.splitlines()[-1]
-    assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".work"] == []
+    assert [path.name for path in (tmp_path / "out").glob("*") if path.name != ".work"] == []
 
 
 def test_21_what_a_killed_run_left_is_cleaned_a_day_later(inputs, tmp_path):

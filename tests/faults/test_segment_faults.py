@@ -150,7 +150,7 @@ def test_19_a_real_limit_on_file_size_is_survived_by_the_writer(inputs, tmp_path
     done = python(LIMITED, *arguments_of(inputs), "--output-dir", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert "File too large" in done.stderr.splitlines()[-1]
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list((tmp_path / "out").glob("*")) == []
 
 
 def test_20_an_output_folder_that_is_a_file_is_refused(inputs, tmp_path, capsys, monkeypatch):

@@ -76,4 +76,4 @@ def test_published_worked_examples(name, sequence):
 
 def test_the_worked_examples_in_three_letters():
     tokens, _ = tokenizer("v2_3mer").tokenize("ATCCCGGNNTCGACACN")
-    assert tokens == "<cls> ATC CCG G N N TCG ACA C N".split()
+    assert tokens == ["<cls>", "ATC", "CCG", "G", "N", "N", "TCG", "ACA", "C", "N"]

@@ -1,11 +1,14 @@
 """Every layout of a checkpoint gives the same weights; ours goes round without a change."""
 
 import dataclasses
+import gc
 import hashlib
 import json
+import math
 import re
+import tempfile
+from pathlib import Path
 
-import fetch_checkpoint
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -23,14 +26,15 @@ from checkpoint_makers import (
     torch_names,
     write_torch_zip,
 )
-from file_server import HttpServer, names_in
 
 from dnalm import models
 from dnalm.checkpoints import load_checkpoint, pins, registry, store, write_checkpoint
+from dnalm.checkpoints.expected import check_row, expected_config
 from dnalm.checkpoints.joblib_file import read_joblib
 from dnalm.checkpoints.load import read_config
 from dnalm.checkpoints.names import rename_jax
 from dnalm.checkpoints.torch_file import read_torch
+from dnalm.engine import memory
 from dnalm.errors import UserError
 from dnalm.tokens import tokenizer
 
@@ -82,6 +86,9 @@ def test_weights_beyond_float16_are_refused(params, tmp_path):
     with pytest.raises(UserError, match=r"self_attention/query/b: not finite as float16"):
         write_checkpoint(tmp_path / "a", large, CONFIG, dtype="float16")
     assert not (tmp_path / "a").exists()
+    write_checkpoint(tmp_path / "a", large, CONFIG)
+    with pytest.raises(UserError, match=r"a, esm_transformer/\S+/query/b: not finite as float16"):
+        load_checkpoint(tmp_path / "a").load("float16")
 
 
 # --- published layouts ----------------------------------------------------------------------------
@@ -96,12 +103,12 @@ def test_jax_model(params, tmp_path):
     assert found.files["weights"].name == "pytree_ckpt.joblib"
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "shards", "bin"])
+@pytest.mark.parametrize("kind", ["safetensors", "shards", "bin", "bin_shards"])
 def test_torch_side(kind, params, tmp_path):
     found = load_checkpoint(torch_folder(tmp_path / "hf", params, kind))
     assert found.config == CONFIG == read_config(tmp_path / "hf")  # epsilon 1e-5, not the file's 1e-12
     assert_same(found.params, params)
-    assert len(found.files) == (3 if kind == "shards" else 2)
+    assert len(found.files) == (3 if kind.endswith("shards") else 2)
 
 
 def test_layer_norm_eps_can_be_the_torch_side_s(tmp_path):
@@ -135,6 +142,21 @@ def test_a_joblib_file_of_jax_arrays_in_haiku_s_mapping(tmp_path):
     data = data.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
     (tmp_path / "old.joblib").write_bytes(data)
     np.testing.assert_array_equal(read_joblib(tmp_path / "old.joblib")["m"]["w"].read(), short)
+
+
+@pytest.mark.parametrize("compress", [3, ("gzip", 3), ("bz2", 3), ("xz", 1), ("lzma", 1)], ids=str)
+def test_a_compressed_joblib_file(compress, tmp_path):
+    """The 2.5-billion models' joblib files are smaller than their weights: joblib compressed them."""
+    generator = np.random.default_rng(0)
+    tree = {"m": {"w": generator.standard_normal((300, 40), np.float32), "b": np.zeros(3, np.float32)}}
+    joblib.dump(tree, tmp_path / "x.joblib", compress=compress)
+    before = set(Path(tempfile.gettempdir()).glob("dnalm-*"))
+    found = read_joblib(tmp_path / "x.joblib")
+    np.testing.assert_array_equal(found["m"]["w"].read(), tree["m"]["w"])
+    np.testing.assert_array_equal(found["m"]["b"].read(), tree["m"]["b"])
+    del found
+    gc.collect()
+    assert set(Path(tempfile.gettempdir()).glob("dnalm-*")) <= before
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -239,72 +261,105 @@ def test_bundled_checkpoints_are_what_their_rows_say():
 def test_published_revisions_are_those_of_the_known_files():
     known = {(pin.hub_repository, pin.revision) for pin in pins.read_pins()}
     stated = {(row["hub_repository"], row["revision"]) for row in registry.read_models().to_dict("records")}
-    assert known <= stated and len(known) == 6
-
-
-@pytest.mark.parametrize(
-    ("model", "files"),
-    [
-        (
-            "codon_nt",
-            ["jax_model/hyperparams.json", "jax_model/pytree_ckpt.joblib", "config.json"],
-        ),
-        ("1B_agro_nt", ["pytorch_model.bin", "config.json"]),
-        (
-            "2B5_multi_species",
-            [
-                "pytorch_model-00001-of-00002.bin",
-                "pytorch_model-00002-of-00002.bin",
-                "pytorch_model.bin.index.json",
-                "config.json",
-            ],
-        ),
-    ],
-)
-def test_what_is_fetched(model, files):
-    assert [pin.file for pin in pins.files_to_fetch(model)] == files
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A hub on this machine with a codon-like model, whose sha256 are known."""
-    repository, revision = (registry.model_row("codon_nt")[key] for key in ("hub_repository", "revision"))
-    folder = jax_folder(tmp_path / "origin")
-    rows = ["hub_repository\trevision\tfile\tbytes\tsha256"]
-    with HttpServer() as site:
-        for name in ("jax_model/hyperparams.json", "jax_model/pytree_ckpt.joblib"):
-            content = (folder / name).read_bytes()
-            site.files[f"/{repository}/resolve/{revision}/{name}"] = content
-            digest = hashlib.sha256(content).hexdigest()
-            rows.append(f"{repository}\t{revision}\t{name}\t{len(content)}\t{digest}")
-        (tmp_path / "pins.tsv").write_text("\n".join(rows) + "\n")
-        monkeypatch.setattr(pins, "PINS", tmp_path / "pins.tsv")
-        yield site
-
-
-def test_a_fetched_checkpoint_loads_and_is_fetched_once(hub, params, tmp_path, capsys):
-    argv = ["--model", "codon_nt", "--output-dir", str(tmp_path / "codon"), "--base-url", hub.url]
-    assert fetch_checkpoint.main(argv) == fetch_checkpoint.main(argv) == 0
-    assert len(hub.requests) == 2
-    assert_same(load_checkpoint(tmp_path / "codon").params, params)
-
-
-def test_another_content_is_refused_and_put_aside(hub, tmp_path, capsys):
-    name = next(name for name in hub.files if name.endswith("joblib"))
-    hub.files[name] = hub.files[name][:-1] + b"?"
-    argv = ["--model", "codon_nt", "--output-dir", str(tmp_path / "codon"), "--base-url", hub.url]
-    assert fetch_checkpoint.main(argv) == 2
-    assert "pytree_ckpt.joblib: differs from the published file" in capsys.readouterr().err
-    assert names_in(tmp_path / "codon" / "jax_model") == ["hyperparams.json", "pytree_ckpt.joblib.bad"]
-
-
-def test_a_model_without_known_sha256_is_not_fetched(tmp_path, capsys):
-    assert fetch_checkpoint.main(["--model", "segment_nt", "--output-dir", str(tmp_path / "x")]) == 2
-    assert "segment_nt: its files' sha256 are not known here" in capsys.readouterr().err
-    assert not (tmp_path / "x").exists()
+    assert known <= stated and len(known) == 12
 
 
 def test_models_script_lists_every_model(capsys):
     assert models_script.main([]) == 0
     shown = capsys.readouterr().out
-    assert "500M_human_ref" in shown and "bundled" in shown and "either_strand" in shown
+    assert "500M_human_ref" in shown and "bundled" in shown and "2,547,800,585" in shown
+
+
+# --- what models.tsv says of a checkpoint ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", registry.read_models()["model"])
+def test_a_row_has_the_parameters_and_memory_of_its_architecture(name):
+    row = registry.model_row(name)
+    config = expected_config(row)
+    shapes = models.parameter_shapes(config)
+    count = sum(math.prod(shape) for leaves in shapes.values() for shape in leaves.values())
+    assert int(row["parameters"]) == count
+    for precision, width in (("float32", 4), ("bfloat16", 2)):
+        window = memory.row_bytes(config, config.max_tokens, precision)
+        gigabytes = (count * width + window + 1e9) / 1e9  # weights, one window, JAX itself
+        assert float(row[f"memory_gb_{precision}"]) == math.ceil(10 * gigabytes) / 10
+
+
+ROW = {**registry.model_row("codon_nt"), "max_tokens": "64", "embed_dim": "8", "num_layers": "1"}
+ROW |= {"attention_heads": "2", "ffn_embed_dim": "12"}
+
+
+def test_a_checkpoint_that_is_what_its_row_says():
+    other = dataclasses.replace(CONFIG, max_tokens=60)
+    assert check_row(CONFIG, ROW, "x") == CONFIG == check_row(other, ROW, "x") == expected_config(ROW)
+
+
+@pytest.mark.parametrize(
+    ("change", "pattern"),
+    [
+        ({"embed_dim": 16}, r"x, embed_dim: another model than codon_nt \(found 16, expected 8\)"),
+        ({"features": ("exon",)}, r"x, features: .*\(found exon, expected \)\. Fetch it again, or correct"),
+        ({"token_dropout": True}, r"x, token_dropout: .*\(found True, expected False\)"),
+        ({"use_glu_in_ffn": False}, r"x, use_glu_in_ffn: .*\(found False, expected True\)"),
+    ],
+)
+def test_a_checkpoint_that_is_not_what_its_row_says(change, pattern):
+    with pytest.raises(UserError, match=pattern):
+        check_row(dataclasses.replace(CONFIG, **change), ROW, "x")
+
+
+def test_an_unknown_family():
+    with pytest.raises(UserError, match=r"models\.tsv, codon_nt: unknown family 'bert'"):
+        expected_config({**ROW, "family": "bert"})
+
+
+def fetched_record(folder, tmp_path, model="codon_nt"):
+    files = {
+        str(path.relative_to(folder)): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps({"model": model, "folder": str(folder), "files": files}))
+    return record
+
+
+def test_the_record_of_a_download(params, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "model_row", lambda name: {**ROW, "model": name})
+    folder = torch_folder(tmp_path / "snapshot", params)
+    record = fetched_record(folder, tmp_path)
+    jax_folder(folder, models.init_params(CONFIG, 1))  # beside it, but not fetched for this: not looked at
+    assert_same(load_checkpoint(record).params, params)
+    assert read_config(record) == CONFIG
+    weights = folder / "model.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"changed since it was fetched \(found sha256 \w{12}, expected"):
+        load_checkpoint(record)
+    weights.write_bytes(data[:-1])
+    with pytest.raises(UserError, match=r"model\.safetensors: no longer as fetched \(expected \d+ bytes\)"):
+        load_checkpoint(record)
+    record.write_text("{}")
+    with pytest.raises(UserError, match=r"record\.json: is no record of fetch_checkpoint\.py"):
+        load_checkpoint(record)
+
+
+def test_a_shard_that_is_missing_or_brings_a_tensor_again(params, tmp_path):
+    folder = torch_folder(tmp_path / "x", params, "shards")
+    first, second = (folder / f"model-0000{n}-of-00002.safetensors" for n in (1, 2))
+    data = second.read_bytes()
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(
+        UserError, match=r"model-00002-of-00002\.safetensors: tensor \S+ is in an earlier file too"
+    ):
+        load_checkpoint(folder)
+    second.write_bytes(data)
+    first.unlink()
+    with pytest.raises(
+        UserError, match=r"model-00001-of-00002\.safetensors: not found, but model\.safetensors\.index"
+    ):
+        load_checkpoint(folder)

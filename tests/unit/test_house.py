@@ -110,6 +110,7 @@ def test_environments_have_the_versions_of_the_lock(path):
 PACKAGES = {
     "Bio": "biopython",
     "haiku": "dm-haiku",
+    "huggingface_hub": "huggingface-hub",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "pyBigWig": "pybigwig",

@@ -11,6 +11,7 @@ import pytest
 from toy_models import digits_of, random_bases
 
 from dnalm.checkpoints import Checkpoint
+from dnalm.checkpoints.tensors import in_memory
 from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import tokenizer
@@ -259,7 +260,8 @@ def test_a_given_encoder_is_kept_and_the_head_starts_at_the_frequencies():
     config = recipe.model_config(settings, settings.features, "own_strand")
     language = recipe.model_config(settings, lm_head=True)
     encoder = segmentation.models.init_params(language, 5)
-    initial = Checkpoint(encoder, language, Path("initial"))
+    tensors = {module: {name: in_memory(leaf) for name, leaf in p.items()} for module, p in encoder.items()}
+    initial = Checkpoint(tensors, language, Path("initial"))
     params = segmentation.start_params(config, settings, [0.2, 0.0], initial)
     folded = composition.fold(params, composition.kmer_features(tokenizer("v2_3mer")))
     shared = [name for name in folded if name in encoder]

@@ -24,7 +24,7 @@ def copy_checkout(target: Path) -> Path:
         if source.is_symlink():
             (target / part).symlink_to(os.readlink(source))
         elif source.is_dir():
-            shutil.copytree(source, target / part, ignore=ignore)
+            shutil.copytree(source, target / part, symlinks=True, ignore=ignore)  # the tables are links
         else:
             shutil.copy(source, target / part)
     return target

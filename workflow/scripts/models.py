@@ -19,8 +19,10 @@ SHOWN = (
     "max_tokens",
     "embed_dim",
     "num_layers",
-    "labels",
-    "window_bp",
+    "parameters",
+    "memory_gb_float32",
+    "memory_gb_bfloat16",
+    "licence",
     "files",
 )
 
@@ -38,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         table.to_csv(sys.stdout, sep="\t", index=False)
         return
     table["files"] = ["bundled" if folder else "to be fetched" for folder in table["folder"]]
+    table["parameters"] = [f"{int(count):,}" for count in table["parameters"]]
     print(table[list(SHOWN)].to_string(index=False))
 
 

@@ -27,6 +27,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", required=True, help="folder, or a name of resources/models.tsv")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--sequences", type=Path, help="FASTA, or text with one sequence per line")
+    parser.add_argument("--lower-case", action="store_true", help="take soft-masked (lower-case) letters too")
     source.add_argument("--tokens", type=Path, help=".npy, integers (B,T), padded with the pad id")
     parser.add_argument("--attention-mask", type=Path, help=".npy, bool (B,1,T,T): query may see key")
     parser.add_argument("--layers", default="all", help="all, or numbers from 1 with commas")
@@ -51,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     layers = run.parse_layers(arguments.layers, config)
     outputs = run.parse_outputs(arguments.outputs, config)
     if arguments.sequences:
-        names, tokens = sequences.encode(arguments.sequences, config.kmers, "segmentation" in outputs)
+        names, tokens = sequences.encode(
+            arguments.sequences, config.kmers, "segmentation" in outputs, arguments.lower_case
+        )
     else:
         names, tokens = None, run.read_tokens(arguments.tokens)
     mask = run.read_attention_mask(arguments.attention_mask, tokens) if arguments.attention_mask else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import gzip
 import hashlib
@@ -22,6 +23,7 @@ from dnalm.versions import VERSIONS
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 20
+LARGE_BYTES = 1 << 26  # a checkpoint's weights, asked for by the check and by the manifest
 STARTED = time.time()  # of this process, for the manifest's `run`
 
 
@@ -44,7 +46,19 @@ def require_file(path: str | Path, what: str = "file") -> Path:
 
 
 def sha256_of(path: str | Path) -> str:
-    """Returns the sha256 of a file's bytes as 64 hexadecimal digits."""
+    """Returns the sha256 of a file's bytes as 64 hexadecimal digits; each large file is read once per run."""
+    about = os.stat(path)
+    if about.st_size < LARGE_BYTES:
+        return _sha256(str(path))
+    return _sha256_once(os.path.realpath(path), about.st_size, about.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_once(path: str, size: int, modified_ns: int) -> str:
+    return _sha256(path)
+
+
+def _sha256(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
         while chunk := handle.read(CHUNK_BYTES):

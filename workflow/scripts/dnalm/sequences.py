@@ -57,18 +57,20 @@ def _read_fasta(path: Path) -> list[tuple[str, str]]:
 
 
 def encode(
-    path: str | Path, tokenizer: KmerTokenizer, per_base: bool
+    path: str | Path, tokenizer: KmerTokenizer, per_base: bool, lower_case: bool = False
 ) -> tuple[list[str], Int32[np.ndarray, "B L"]]:
     """Returns names and token ids, padded to the longest, of a file of sequences.
 
     Args:
         per_base: the ids are for predictions per base; warns where these will not line up with the
             sequence (an N, or a length that is no multiple of k, makes single letters of k outputs each).
+        lower_case: takes soft-masked letters (a, c, g, t, n) like the others; else they are refused.
 
     Raises:
         UserError: see `read_sequences`; or a letter that the tokenizer has no token for.
     """
     names, sequences = zip(*read_sequences(path), strict=True)
+    sequences = [sequence.upper() if lower_case else sequence for sequence in sequences]
     if per_base:
         for name, sequence in zip(names, sequences, strict=True):
             if "N" in sequence or len(sequence) % tokenizer.k:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dnalm.checkpoints import layouts
+from dnalm.checkpoints.hub import shard_names
 from dnalm.checkpoints.hub_client import Hub, HubFile
 from dnalm.checkpoints.registry import model_row
 from dnalm.checkpoints.trust import LOCK_FILE, Trust, expected_files, locked_revision, record, trust_in
@@ -51,7 +52,7 @@ def fetch_checkpoint(
     locked = None if lock_file is None else str(lock_file)
     revision = row["revision"] or locked_revision(row["hub_repository"], locked)
     hub = Hub(row["hub_repository"], revision, str(cache_dir or ""), endpoint or "")
-    hub, trust, found = _choose(hub, layout, locked, row["model"])
+    hub, trust, found = _choose(hub, layout, locked)
     remedy = (
         f"If you trust it, run once: fetch_checkpoint.py --model {row['model']} --accept-unpinned "
         f"--lock-file {locked or LOCK_FILE}"
@@ -60,7 +61,7 @@ def fetch_checkpoint(
     announced = _announce(hub, files, row["licence"])
     entries = {file.name: _obtain(hub, trust, file) for file in files}
     if (last := files[-1].name).endswith(layouts.INDEX):
-        parts = layouts.parts_of(hub.snapshot / last, hub.where(last))
+        parts = shard_names(hub.snapshot / last, hub.where(last))
         files = expected_files(trust, hub, parts, {}, accept_unpinned, remedy)
         announced = announced or _announce(hub, files, row["licence"])
         entries |= {file.name: _obtain(hub, trust, file) for file in files}
@@ -87,16 +88,11 @@ def pin_rows(fetched: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _choose(
-    hub: Hub, layout: str, lock_file: str | None, model: str
-) -> tuple[Hub, Trust, dict[str, HubFile | None]]:
+def _choose(hub: Hub, layout: str, lock_file: str | None) -> tuple[Hub, Trust, dict[str, HubFile | None]]:
     """Returns the hub at a commit and the files to fetch, with what it said of them where it was asked."""
     trust = trust_in(hub, lock_file)
     if names := layouts.of_known_files(layout, trust.known):
         return hub, trust, dict.fromkeys(names)
-    if trust.by == "pin":
-        pinned = ", ".join(trust.known)
-        raise UserError(model, f"no layout {layout} among its pinned files ({pinned})", "Try --layout auto.")
     hub, found = layouts.of_repository(layout, hub)
     return hub, trust_in(hub, lock_file), dict(found)
 

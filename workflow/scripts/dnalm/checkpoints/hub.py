@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +29,24 @@ class HubFiles:
     is_jax: bool
 
 
-def find_files(folder: Path) -> HubFiles:
+def find_files(folder: Path, only: Collection[str] | None = None) -> HubFiles:
     """Returns the files of a folder that holds jax_model/ or is one, else of one with the torch-side files.
+
+    Args:
+        only: names below the folder that may be used; others are as if they were not there.
 
     Raises:
         UserError: neither is there.
     """
+
+    def is_there(path: Path) -> bool:
+        return path.exists() and (only is None or str(path.relative_to(folder)) in only)
+
     for jax_folder in (folder / "jax_model", folder):
-        if (jax_folder / PYTREE).exists() or (jax_folder / HYPERPARAMS).exists():
+        if is_there(jax_folder / PYTREE) or is_there(jax_folder / HYPERPARAMS):
             return HubFiles(jax_folder / HYPERPARAMS, (jax_folder / PYTREE,), is_jax=True)
-    if (folder / CONFIG).exists():
-        return HubFiles(folder / CONFIG, _torch_weights(folder), is_jax=False)
+    if is_there(folder / CONFIG):
+        return HubFiles(folder / CONFIG, _torch_weights(folder, is_there), is_jax=False)
     raise UserError(
         folder,
         "no checkpoint in this folder (expected jax_model/, config.json with model.safetensors or "
@@ -46,17 +55,37 @@ def find_files(folder: Path) -> HubFiles:
     )
 
 
-def _torch_weights(folder: Path) -> tuple[Path, ...]:
+def _torch_weights(folder: Path, is_there: Callable[[Path], bool]) -> tuple[Path, ...]:
     for name in TORCH_WEIGHTS:
-        if (folder / name).exists():
+        if is_there(folder / name):
             return (folder / name,)
         index = folder / f"{name}.index.json"  # the weights lie in several files
-        if index.exists():
-            parts = sorted(set(read_record(index).get("weight_map", {}).values()))
-            if not parts or any(Path(part).name != part for part in parts):
-                raise UserError(index, "has no weight_map that names files of its folder")
+        if is_there(index):
+            parts = shard_names(index)
+            if missing := [part for part in parts if not is_there(folder / part)]:
+                raise UserError(folder / missing[0], f"not found, but {index.name} names it", "Fetch it too.")
             return tuple(folder / part for part in parts)
     raise UserError(folder, f"no weights (expected {' or '.join(TORCH_WEIGHTS)})", "Fetch the weights too.")
+
+
+def shard_names(index: Path, where: object = "") -> list[str]:
+    """Returns the files that an index of sharded weights names, all of its own folder.
+
+    Raises:
+        UserError: no such index, or a name that leads elsewhere; says so of `where`, by default the file.
+    """
+    weight_map = read_record(index).get("weight_map")
+    parts = sorted({str(part) for part in weight_map.values()}) if isinstance(weight_map, dict) else []
+    kind = ".safetensors" if ".safetensors" in index.name else ".bin"
+    plain = re.compile(rf"\w[\w.-]*{re.escape(kind)}", re.ASCII)
+    if not parts or any(not plain.fullmatch(part) for part in parts):
+        found = next((part for part in parts if not plain.fullmatch(part)), "none")
+        raise UserError(
+            where or index,
+            f"names no {kind} files of its own folder (found {found!r:.80})",
+            "Fetch it again.",
+        )
+    return parts
 
 
 def read_hub_config(files: HubFiles) -> ModelConfig:

@@ -68,7 +68,7 @@ def jax_config(record: Mapping[str, Any], where: Path) -> ModelConfig:
         embed_dim=dim,
         num_layers=int(_get(record, "num_layers", where)),
         attention_heads=heads,
-        key_size=int(record.get("key_dim") or dim // heads),
+        key_size=int(record.get("key_dim") or record.get("key_size") or dim // heads),  # both names occur
         ffn_embed_dim=int(_get(record, "ffn_embed_dim", where)),
         ffn_activation=record.get("ffn_activation_name", "gelu-no-approx"),
         **{key: _get(record, key, where) for key in needed},

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from dnalm.checkpoints.decompress import decompress, is_compressed
 from dnalm.checkpoints.tensors import Tensor, in_memory, read_range, sniff
 from dnalm.checkpoints.unpickler import ClosedUnpickler, RefusedNameError, read_pickle
 from dnalm.errors import UserError
@@ -116,9 +117,9 @@ class _Reader(ClosedUnpickler):
 
     dispatch: ClassVar[dict[int, Any]] = dict(ClosedUnpickler.dispatch)
 
-    def __init__(self, memory: mmap.mmap, path: Path) -> None:
+    def __init__(self, memory: mmap.mmap, path: Path, holder: object) -> None:
         super().__init__(memory, NAMES, (_Wrapper, _DType))
-        self.path = path
+        self.path, self.holder = path, holder
 
     def load_build(self) -> None:
         super().load_build()
@@ -139,9 +140,9 @@ class _Reader(ClosedUnpickler):
         return start
 
     def _tensor(self, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int, fortran: bool) -> Tensor:
-        path, order = self.path, "F" if fortran else "C"
+        path, holder, order = self.path, self.holder, "F" if fortran else "C"
 
-        def load() -> np.ndarray:
+        def load(holder: object = holder) -> np.ndarray:  # a temporary file must outlive its tensors
             return read_range(path, offset, math.prod(shape), dtype).reshape(shape, order=order)
 
         return Tensor(shape, str(dtype), load)
@@ -187,16 +188,19 @@ class _Reader(ClosedUnpickler):
 def read_joblib(path: Path) -> dict[str, dict[str, Tensor]]:
     """Returns the arrays, unread, of a published JAX checkpoint; no code in the file is ever run.
 
-    Takes what joblib writes without compression.
+    A compressed file is unpacked into a temporary one first, which lasts as long as the tensors.
 
     Raises:
         UserError: not such a file (says what it seems to be), truncated, damaged, or asking for more.
     """
     problem = sniff(path)
-    with open(path, "rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-        if memory[:1] != pickle.PROTO:
+    unpacked = decompress(path) if is_compressed(path) else None
+    content = Path(unpacked.name) if unpacked else path
+    with open(content, "rb") as handle:
+        if handle.read(1) != pickle.PROTO:
             raise UserError(path, f"no joblib file: {problem or 'unknown content'}", "Fetch the file again.")
-        tree = read_pickle(_Reader(memory, path), path)
+        with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+            tree = read_pickle(_Reader(memory, content, unpacked), path)
     if not isinstance(tree, dict):
         raise UserError(path, f"holds a {type(tree).__name__}, expected a dictionary of modules")
     for module, leaves in tree.items():

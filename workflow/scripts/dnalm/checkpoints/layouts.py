@@ -1,15 +1,12 @@
-"""Which files of a repository make a checkpoint: one of the published layouts, and an index's parts."""
+"""Which files of a repository make a checkpoint: one of the published layouts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 
 from dnalm.checkpoints.hub_client import Hub, HubFile
 from dnalm.errors import UserError
-from dnalm.files import read_json
 
 INDEX = ".index.json"
 # In the order of preference. The last file holds the weights, or says in which files they lie.
@@ -24,8 +21,10 @@ NAMES = ("auto", *dict.fromkeys(name for name, _ in LAYOUTS))
 
 
 def of_known_files(layout: str, known: Collection[str]) -> tuple[str, ...] | None:
-    """Returns the files of the first layout that is known as a whole, None where none is."""
-    return next((names for names in _asked(layout) if set(names) <= set(known)), None)
+    """Returns the files of the first layout that is known as a whole, else by its weights, else None."""
+    asked = _asked(layout)
+    whole = (names for names in asked if set(names) <= set(known))
+    return next(whole, None) or next((names for names in asked if names[-1] in known), None)
 
 
 def of_repository(layout: str, hub: Hub) -> tuple[Hub, dict[str, HubFile]]:
@@ -49,23 +48,6 @@ def of_repository(layout: str, hub: Hub) -> tuple[Hub, dict[str, HubFile]]:
         f"(expected {weights}, with its settings)",
         "Fetch it with a network." if hub.offline else "Check hub_repository in resources/models.tsv.",
     )
-
-
-def parts_of(index: Path, where: str) -> tuple[str, ...]:
-    """Returns the files that an index of weights names, all of the index's own folder.
-
-    Raises:
-        UserError: not an index, or a name that leads elsewhere.
-    """
-    kind = ".safetensors" if ".safetensors" in index.name else ".bin"
-    data = read_json(index)
-    names = data.get("weight_map") if isinstance(data, dict) else None
-    parts = sorted({str(part) for part in names.values()}) if isinstance(names, dict) else []
-    plain = re.compile(rf"\w[\w.-]*{re.escape(kind)}", re.ASCII)
-    if not parts or any(not plain.fullmatch(part) for part in parts):
-        found = next((part for part in parts if not plain.fullmatch(part)), "none")
-        raise UserError(where, f"names no {kind} files of its own folder (found {found!r:.80})")
-    return tuple(parts)
 
 
 def _asked(layout: str) -> list[tuple[str, ...]]:

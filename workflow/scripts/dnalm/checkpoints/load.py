@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from dnalm.checkpoints import registry, store
+from dnalm.checkpoints.expected import check_row
 from dnalm.checkpoints.hub import find_files, read_hub_config, read_hub_params
 from dnalm.checkpoints.hub_config import read_record
-from dnalm.checkpoints.pins import check_pins
-from dnalm.checkpoints.safetensors_file import cast
+from dnalm.checkpoints.pins import compare_with_pins
+from dnalm.checkpoints.safetensors_file import cast_finite
 from dnalm.checkpoints.tensors import Params, Tensors, check_shapes, iterate, read_finite
 from dnalm.errors import UserError
+from dnalm.files import sha256_of
 from dnalm.models.config import ModelConfig
 
 
@@ -50,7 +52,7 @@ class Checkpoint:
         Raises:
             UserError: NaN or infinite values.
         """
-        return self._read(lambda array: array)
+        return self._read(lambda array, _: array)
 
     def load(self, dtype: str = "float32") -> dict[str, dict[str, Any]]:
         """Returns all weights as JAX arrays of one type on the default device, each cast before it moves.
@@ -62,67 +64,90 @@ class Checkpoint:
         """
         import jax
 
-        def move(array: np.ndarray) -> Any:
+        def move(array: np.ndarray, name: str) -> Any:
             # Waiting keeps a second tensor from being read while the first is still copied.
-            return jax.block_until_ready(jax.device_put(cast(array, dtype)))
+            return jax.block_until_ready(jax.device_put(cast_finite(array, dtype, name)))
 
         return self._read(move)
 
-    def _read(self, change: Callable[[np.ndarray], Any]) -> dict[str, dict[str, Any]]:
+    def _read(self, change: Callable[[np.ndarray, str], Any]) -> dict[str, dict[str, Any]]:
         tree: dict[str, dict[str, Any]] = {}
         for module, name, tensor in iterate(self.tensors):
-            array = read_finite(tensor, f"{self.source}, {module}/{name}")
-            tree.setdefault(module, {})[name] = change(array)
+            where = f"{self.source}, {module}/{name}"
+            tree.setdefault(module, {})[name] = change(read_finite(tensor, where), where)
         return tree
 
 
-def find_folder(path_or_name: str | Path) -> Path:
-    """Returns the folder of a checkpoint: itself, a registered model's, or what a download's record names.
+@dataclass(frozen=True)
+class Found:
+    """Where a checkpoint is.
+
+    Args:
+        row: of models.tsv, where it was named by one or fetched for one.
+        fetched: file below the folder -> sha256, as a download's record says; others are not looked at.
+    """
+
+    folder: Path
+    row: dict[str, str] | None = None
+    fetched: Mapping[str, str] | None = None
+
+
+Source = str | Path | Mapping[str, Any]  # a folder, a registered name, or the record of a download
+
+
+def find(source: Source) -> Found:
+    """Finds a checkpoint by its folder, the record of its download (or its file), or its registered name.
 
     Raises:
         UserError: neither a folder, a record nor a registered name whose files are here.
     """
-    path = Path(path_or_name)
+    if isinstance(source, Mapping):
+        return _fetched(source, "record of fetch_checkpoint")
+    path = Path(source)
     if path.is_dir():
-        return path
+        return Found(path)
     if path.suffix == ".json" and path.exists():
-        return _fetched_folder(path)
+        return _fetched(read_record(path), path)
     if path.exists():
         raise UserError(path, "is a file, expected a checkpoint's folder", "Name the folder that holds it.")
-    return registry.local_folder(str(path_or_name))
+    row = registry.model_row(str(source))
+    return Found(registry.local_folder(row), row)
 
 
-def _fetched_folder(record_path: Path) -> Path:
-    """Returns the folder that fetch_checkpoint.py wrote down, with the files that it brought."""
-    record = read_record(record_path)
+def _fetched(record: Mapping[str, Any], where: object) -> Found:
+    """Takes what `fetch_checkpoint` wrote down; the files that it brought must still be there."""
     folder, files = Path(str(record.get("folder"))), record.get("files")
     if not isinstance(files, dict) or "folder" not in record:
-        raise UserError(record_path, "is no record of fetch_checkpoint.py", "Write it again.")
+        raise UserError(where, "is no record of fetch_checkpoint.py", "Write it again.")
     for name, entry in files.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != entry["bytes"]:
             raise UserError(
                 path,
                 f"no longer as fetched (expected {entry['bytes']} bytes)",
-                f"Delete {record_path} and fetch again.",
+                f"Delete {where} and fetch again.",
             )
-    return folder
+    row = registry.model_row(str(record.get("model")))
+    return Found(folder, row, {name: str(entry["sha256"]) for name, entry in files.items()})
 
 
-def read_config(path_or_name: str | Path) -> ModelConfig:
+def read_config(source: Source) -> ModelConfig:
     """Reads the config of a checkpoint without its weights (see `load_checkpoint`)."""
-    folder = find_folder(path_or_name)
-    if store.is_stored(folder):
-        return store.read_stored_config(folder)[0]
-    return read_hub_config(find_files(folder))
+    found = find(source)
+    if store.is_stored(found.folder):
+        config = store.read_stored_config(found.folder)[0]
+    else:
+        config = read_hub_config(find_files(found.folder, found.fetched))
+    return check_row(config, found.row, found.folder) if found.row else config
 
 
-def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = None) -> Checkpoint:
+def load_checkpoint(source: Source, layer_norm_eps: float | None = None) -> Checkpoint:
     """Opens a checkpoint and checks every parameter's shape against its config; values are read later.
 
     Args:
-        path_or_name: our converted folder, a folder in the hub's layout (jax_model/ or the torch-side
-            files), or a name or alias of resources/models.tsv.
+        source: our converted folder, a folder in the hub's layout (jax_model/ or the torch-side
+            files), the record of a download, or a name or alias of resources/models.tsv. Named by the last
+            two, it must also be what its row says.
         layer_norm_eps: overrides 1e-5 (1e-12 only to reproduce the hub's torch outputs).
 
     Raises:
@@ -130,21 +155,36 @@ def load_checkpoint(path_or_name: str | Path, layer_norm_eps: float | None = Non
     """
     from dnalm.models import parameter_shapes
 
-    folder, details = find_folder(path_or_name), {}
+    found, details = find(source), {}
+    folder = found.folder
     if store.is_stored(folder):
         config, details = store.read_stored_config(folder)
         tensors: Tensors = store.read_stored_params(folder)
         files = {"config": folder / store.CONFIG, "weights": folder / store.PARAMS}
     else:
-        found = find_files(folder)
-        check_pins(found.weights)
-        config = read_hub_config(found)
-        tensors = read_hub_params(found, config)
-        files = {"config": found.config, **_roles(found.weights)}
+        published = find_files(folder, found.fetched)
+        if not found.fetched:
+            compare_with_pins(published.weights)
+        _check_sha256(folder, found.fetched or {})
+        config = read_hub_config(published)
+        tensors = read_hub_params(published, config)
+        files = {"config": published.config, **_roles(published.weights)}
+    if found.row:
+        config = check_row(config, found.row, folder)
     check_shapes(tensors, parameter_shapes(config), folder)
     if layer_norm_eps is not None:
         config = dataclasses.replace(config, layer_norm_eps=layer_norm_eps)
     return Checkpoint(tensors, config, folder, files, details)
+
+
+def _check_sha256(folder: Path, fetched: Mapping[str, str]) -> None:
+    for name, expected in fetched.items():
+        if (sha256 := sha256_of(folder / name)) != expected:
+            raise UserError(
+                folder / name,
+                f"changed since it was fetched (found sha256 {sha256[:12]}, expected {expected[:12]})",
+                "Fetch it again.",
+            )
 
 
 def _roles(weights: tuple[Path, ...]) -> dict[str, Path]:

@@ -94,6 +94,7 @@ _TORCH: tuple[tuple[str, str, Change, str], ...] = (
     (r"unet\.final_block\.conv_layers\.(\d)", _UNET + "final_conv1_d/~/conv{0}", _transpose, "w"),
     (r"fc", f"{HEAD_ROOT}/~/fc", _transpose, "w"),
 )
+_OLDER_LEAVES = {"gamma": "weight", "beta": "bias"}  # of layer norms; transformers still writes them at times
 # In the hub's files, but no part of the computation.
 _UNUSED = re.compile(r"esm\.contact_head\..*|.*\.rotary_embeddings\.inv_freq|esm\.embeddings\.position_ids")
 
@@ -110,6 +111,7 @@ def rename_torch(tensors: Mapping[str, Tensor], rotary: bool, where: object) -> 
     params: dict[str, dict[str, Tensor]] = {}
     for full_name, tensor in tensors.items():
         module, _, leaf = full_name.rpartition(".")
+        leaf = _OLDER_LEAVES.get(leaf, leaf)
         if _UNUSED.fullmatch(full_name) or (rotary and module == "esm.embeddings.position_embeddings"):
             continue
         for pattern, target, change, weight in _TORCH:

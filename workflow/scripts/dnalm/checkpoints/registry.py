@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-MODELS = REPOSITORY / "resources" / "models.tsv"
+TABLES = Path(__file__).parent / "tables"  # links to files of resources/; `pip install .` puts copies there
+MODELS = TABLES / "models.tsv"
 MODEL_COLUMNS = (
     "model",
     "aliases",  # comma list of other names, the hub's among them
@@ -23,6 +24,11 @@ MODEL_COLUMNS = (
     "max_tokens",  # CLS included
     "embed_dim",
     "num_layers",
+    "attention_heads",
+    "ffn_embed_dim",
+    "parameters",  # number of weights
+    "memory_gb_float32",  # of a device: weights, one window of max_tokens, 1 GB for JAX (10^9 bytes)
+    "memory_gb_bfloat16",
     "features",  # comma list; empty for language models
     "labels",  # strand convention of the features: own_strand or either_strand
     "window_bp",  # length that a segmentation model was trained on
@@ -33,7 +39,13 @@ MODEL_COLUMNS = (
 )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path | None = None) -> list[dict[str, str]]:
+    """Returns the rows of the table of models.
+
+    Raises:
+        UserError: missing, or with other columns.
+    """
+    path = path or MODELS
     with open(require_file(path, "table of models"), encoding="utf-8", newline="") as handle:
         reader = csv.DictReader(handle, delimiter="\t")
         if tuple(reader.fieldnames or ()) != MODEL_COLUMNS:
@@ -49,7 +61,7 @@ def read_models(path: str | Path | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame(_rows(Path(path or MODELS)), columns=list(MODEL_COLUMNS), dtype=str)
+    return pd.DataFrame(read_rows(Path(path or MODELS)), columns=list(MODEL_COLUMNS), dtype=str)
 
 
 def model_row(name: str, path: str | Path | None = None) -> dict[str, str]:
@@ -58,7 +70,7 @@ def model_row(name: str, path: str | Path | None = None) -> dict[str, str]:
     Raises:
         UserError: no such model; names the nearest ones.
     """
-    rows = _rows(Path(path or MODELS))
+    rows = read_rows(Path(path or MODELS))
     for row in rows:
         if name in (row["model"], *row["aliases"].split(",")):
             return row
@@ -67,14 +79,13 @@ def model_row(name: str, path: str | Path | None = None) -> dict[str, str]:
     raise UserError(name, f"neither a folder nor a registered model (nearest: {', '.join(near)})")
 
 
-def local_folder(name: str, path: str | Path | None = None) -> Path:
+def local_folder(row: dict[str, str]) -> Path:
     """Returns where a registered model's files are in this repository.
 
     Raises:
-        UserError: unknown, or a published model, whose files the user has to supply.
+        UserError: a published model, whose files have to be fetched.
     """
-    row = model_row(name, path)
-    folder = REPOSITORY / row["folder"]
+    name, folder = row["model"], REPOSITORY / row["folder"]
     if row["folder"] and folder.is_dir():
         return folder
     if row["folder"]:
@@ -85,5 +96,6 @@ def local_folder(name: str, path: str | Path | None = None) -> Path:
     raise UserError(
         name,
         f"its files are not here (expected a folder with {row['hub_repository']}{revision})",
-        "Fetch them from the hub (see fetch_checkpoint.py) and name the folder instead.",
+        f"Fetch it with `fetch_checkpoint.py --model {name} --output {name}.json` and name {name}.json, or "
+        "name the folder that you have.",
     )

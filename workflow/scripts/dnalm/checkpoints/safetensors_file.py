@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from jaxtyping import Float32
 
 from dnalm.checkpoints.tensors import BFLOAT16, Tensor, read_finite, read_range, sniff
 from dnalm.errors import UserError
@@ -87,17 +88,24 @@ def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor], dtype: st
 
 
 def _write(handle: BinaryIO, name: str, tensor: Tensor, dtype: str) -> None:
-    array = cast(read_finite(tensor, name), dtype)
-    if dtype != "float32" and not np.isfinite(array).all():
-        raise UserError(name, f"not finite as {dtype}", "Check the weights.")
+    array = cast_finite(read_finite(tensor, name), dtype, name)
     handle.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
-def cast(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Returns an array in one of the types that models compute in; values too large become infinite."""
-    with np.errstate(over="ignore"):  # told by who calls, with the parameter's name
-        if dtype != BFLOAT16:
-            return array.astype(dtype, copy=False)
-        from jax.numpy import bfloat16
+def cast_finite(array: Float32[np.ndarray, "..."], dtype: str, where: object) -> np.ndarray:
+    """Returns finite values in one of the types that models compute in.
 
-        return array.astype(bfloat16)
+    Raises:
+        UserError: a value is too large for that type.
+    """
+    if dtype == "float32":
+        return array
+    if dtype == BFLOAT16:
+        from jax.numpy import bfloat16 as wanted
+    else:
+        wanted = np.dtype(dtype)
+    with np.errstate(over="ignore"):  # told below, with the parameter's name
+        changed = array.astype(wanted)
+    if not np.isfinite(changed).all():
+        raise UserError(where, f"not finite as {dtype}", "Check the weights.")
+    return changed

@@ -27,31 +27,37 @@ class Trust:
     """What is known of a repository's files before they are fetched.
 
     Args:
-        known: the files with known bytes and sha256, by name.
-        by: where they are known from, `pin` or `lock`.
+        pinned: the files that resources/checkpoints.tsv has, by name.
+        locked: those that the lock file has.
     """
 
-    known: Mapping[str, Pin]
-    by: str
+    pinned: Mapping[str, Pin]
+    locked: Mapping[str, Pin]
+
+    @property
+    def known(self) -> dict[str, Pin]:
+        """All files with known sha256; a pin goes before what was seen first."""
+        return {**self.locked, **self.pinned}
 
     def check(self, path: Path, file: HubFile) -> tuple[dict[str, Any], str | None]:
         """Returns a file's bytes, sha256 and what verified it, and how it is not as expected, if so."""
-        pinned = file.name in self.known
-        expected = file.etag if pinned else etag_of(path) or file.etag
+        is_known = file.name in self.known
+        expected = file.etag if is_known else etag_of(path) or file.etag
         sha256, problem = checked_sha256(path, file.bytes, expected)
-        by = self.by if pinned else "etag" if is_checksum(expected) else "first use"
+        if is_known:
+            by = "pin" if file.name in self.pinned else "lock"
+        else:
+            by = "etag" if is_checksum(expected) else "first use"
         return {"bytes": path.stat().st_size, "sha256": sha256, "verified": by}, problem
 
 
 def trust_in(hub: Hub, lock_file: str | None) -> Trust:
-    """Returns what is known of a repository at its commit; pins, where there are some, are all of it.
+    """Returns what is known of a repository at its commit.
 
     Raises:
         UserError: a damaged lock file.
     """
-    if pins := pins_of(hub.repository, hub.revision):
-        return Trust(pins, "pin")
-    known, start = {}, _key(hub, "")
+    locked, start = {}, _key(hub, "")
     for key, entry in lock.read_pins(lock_file).items():
         if key.startswith(start):
             name = key.removeprefix(start)
@@ -59,8 +65,8 @@ def trust_in(hub: Hub, lock_file: str | None) -> Trust:
                 size, sha256 = int(entry["bytes"]), str(entry["sha256"])
             except (KeyError, TypeError, ValueError) as fault:
                 raise _damaged(lock_file, key, "bytes and sha256") from fault
-            known[name] = Pin(hub.repository, hub.revision, name, size, sha256)
-    return Trust(known, "lock")
+            locked[name] = Pin(hub.repository, hub.revision, name, size, sha256)
+    return Trust(pins_of(hub.repository, hub.revision), locked)
 
 
 def locked_revision(repository: str, lock_file: str | None) -> str:
@@ -97,7 +103,7 @@ def expected_files(
         if pin := trust.known.get(name):
             files.append(HubFile(name, pin.revision, pin.bytes, pin.sha256))
             continue
-        file = found.get(name) or (None if trust.by == "pin" else hub.look(name))
+        file = found.get(name) or hub.look(name)
         if file is None:
             raise UserError(hub.where(name), "is not there, and the layout needs it", "Try another --layout.")
         if name.endswith(MAY_CARRY_CODE) and not accept_unpinned:

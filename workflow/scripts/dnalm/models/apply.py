@@ -35,6 +35,10 @@ def untransformed(
     needed = {*layers, config.num_layers} if segmentation else set(layers)
 
     def run(tokens: Array | np.ndarray, attention_mask: Array | np.ndarray | None = None) -> dict[str, Array]:
+        with jax.default_matmul_precision("highest"):  # float32 means it: GPUs round products otherwise
+            return compute(tokens, attention_mask)
+
+    def compute(tokens: Array | np.ndarray, attention_mask: Array | np.ndarray | None) -> dict[str, Array]:
         tokens, encoder = jnp.asarray(tokens), Encoder(config, mapped)
         mask = None if attention_mask is None else jnp.asarray(attention_mask)
         outputs = encoder(tokens, mask, needed, attention_layers, logits, scale)

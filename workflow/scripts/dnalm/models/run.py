@@ -162,12 +162,11 @@ def run_model(
     )
     on_device = jax.device_put(params)
     batches = []
-    with jax.default_matmul_precision("highest"):  # accelerators round matrix products otherwise
-        for start in range(0, len(tokens), batch_size):
-            rows = slice(start, start + batch_size)
-            mask = () if attention_mask is None else (attention_mask[rows],)
-            batch = jax.device_get(apply(on_device, tokens[rows], *mask))
-            batches.append({name: values.astype(np.float32, copy=False) for name, values in batch.items()})
+    for start in range(0, len(tokens), batch_size):
+        rows = slice(start, start + batch_size)
+        mask = () if attention_mask is None else (attention_mask[rows],)
+        batch = jax.device_get(apply(on_device, tokens[rows], *mask))
+        batches.append({name: values.astype(np.float32, copy=False) for name, values in batch.items()})
     results = {name: np.concatenate([batch[name] for batch in batches]) for name in sorted(batches[0])}
     for name, values in results.items():
         if not np.isfinite(values).all():
