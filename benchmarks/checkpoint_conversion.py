@@ -27,6 +27,7 @@ from checkpoint_makers import old_jax_names, torch_names, write_torch_weights  #
 
 from dnalm.checkpoints import registry  # noqa: E402
 from dnalm.checkpoints.expected import expected_config  # noqa: E402
+from dnalm.files import sha256_of  # noqa: E402
 from dnalm.models import parameter_shapes  # noqa: E402
 from dnalm.models.config import ModelConfig  # noqa: E402
 
@@ -134,7 +135,7 @@ def main() -> int:
     bound = 1 + 3 * max(sizes) / GB
     print(f"{arguments.model}: {sum(sizes) / GB:.2f} GB of weights, largest tensor {max(sizes) / GB:.3f} GB,"
           f" bound of a conversion {bound:.2f} GB")  # fmt: skip
-    above = []
+    above, results = [], set()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         source, target = Path(name, "source"), Path(name, "converted")
         Path(name, "one.txt").write_text(SEQUENCE + "\n")
@@ -144,7 +145,12 @@ def main() -> int:
             written = size_gb(source)
             options = ("--checkpoint", str(source), "--output-dir", str(target))
             peak, seconds = measured(str(SCRIPTS / "convert_checkpoint.py"), *options)
-            print(f"  convert {layout}: {written:.2f} GB, peak {peak:.2f} GB, {seconds:.0f} s", flush=True)
+            digest = sha256_of(target / "params.safetensors")[:12]
+            print(
+                f"  convert {layout}: {written:.2f} GB, peak {peak:.2f} GB, {seconds:.0f} s, to {digest}",
+                flush=True,
+            )
+            results.add(digest)
             above += [layout] if peak > bound else []
             shutil.rmtree(source)
             for precision in arguments.run if number == 0 else ():
@@ -158,7 +164,9 @@ def main() -> int:
                       f" peak {peak:.2f} GB, {seconds:.0f} s", flush=True)  # fmt: skip
     if above:
         print(f"above the bound: {', '.join(above)}")
-    return 1 if above else 0
+    if len(results) > 1:
+        print("the layouts gave different weights")
+    return 1 if above or len(results) > 1 else 0
 
 
 if __name__ == "__main__":
