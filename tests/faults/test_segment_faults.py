@@ -88,12 +88,15 @@ CASES = [
     ("no genome", lambda i: {"genome": "no.fa"}, r"no\.fa: genome FASTA not found"),
     (
         "window too long",
-        lambda i: {"window_bp": 216},
-        r"216 bp are 37 tokens, .* at most 33.*Give at most 192",
+        lambda i: {"window_bp": 408},
+        r"408 bp are 69 tokens, .* at most 55 \(312 bp; it was trained on 33\)\. Give at most 312",
     ),
     ("window uneven", lambda i: {"window_bp": 100}, r"--window-bp: 100 is no multiple of 24"),
     ("overlap", lambda i: {"overlap": 1.0}, r"overlap: is 1\.0 \(expected 0 to 0\.9\)"),
     ("resolution", lambda i: {"resolution": 0.5}, r"resolution: is 0\.5"),
+    ("filled n", lambda i: {"max_filled_n": -1}, r"--max-filled-n: found -1, expected 0 or more"),
+    ("context alone", lambda i: {"context_bp": 9}, r"--context-bp: needs --bed"),
+    ("part", lambda i: {"part": "3/2"}, r"--part: found '3/2', expected number/count such as 2/8"),
     ("region form", lambda i: {"regions": "one:5"}, r"region 'one:5': is not contig:start-end"),
     ("region order", lambda i: {"regions": "one:50-50"}, r"region 'one:50-50': is not contig:start-end"),
     ("region contig", lambda i: {"regions": "chr9:1-5"}, r"names no contig of the genome \(it has one"),
@@ -162,13 +165,13 @@ def test_20_an_output_folder_that_is_a_file_is_refused(inputs, tmp_path, capsys,
 def test_23_a_genome_changed_meanwhile_is_refused(inputs, tmp_path, capsys, monkeypatch):
     genome = tmp_path / "changing.fa"
     genome.write_bytes(inputs.genome.read_bytes())
-    levels = predict.Predictor.levels
+    levels_of = predict.Predictor.levels_of
 
-    def meanwhile(self, chunk):
+    def meanwhile(self, chunks):
         os.utime(genome, ns=(1, 1))
-        return levels(self, chunk)
+        return levels_of(self, chunks)
 
-    monkeypatch.setattr(predict.Predictor, "levels", meanwhile)
+    monkeypatch.setattr(predict.Predictor, "levels_of", meanwhile)
     assert segment.main([*arguments_of(inputs, genome=genome), "--output-dir", str(tmp_path / "out")]) == 2
     assert "changing.fa: changed while it was read" in capsys.readouterr().err
     assert not (tmp_path / "out" / "manifest.json").exists()

@@ -6,7 +6,7 @@ import pytest
 import toy_models
 
 from dnalm.genome import Genome, reverse_complement
-from dnalm.segmentation import run
+from dnalm.segmentation import plan
 from dnalm.segmentation.predict import Predictor, track_list
 from dnalm.stitching import Layout, find_pieces, make_chunks
 from dnalm.tracks import MISSING_LEVEL
@@ -186,6 +186,6 @@ def test_layout_follows_the_checkpoint():
     own, either = (
         toy_models.config(toy_models.FEATURES, labels) for labels in ("own_strand", "either_strand")
     )
-    assert run.make_layout(own) == Layout(32, 6, 0.25, 1, True, "centre")
-    assert run.make_layout(either).reverse is False
-    assert run.make_layout(either, 96, 0.5, 2, True, "blend") == Layout(16, 6, 0.5, 2, True, "blend")
+    assert plan.make_layout(own) == Layout(32, 6, 0.25, 1, True, "centre")
+    assert plan.make_layout(either).reverse is False
+    assert plan.make_layout(either, 96, 0.5, 2, True, "blend") == Layout(16, 6, 0.5, 2, True, "blend")

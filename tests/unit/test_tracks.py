@@ -121,7 +121,7 @@ def test_a_full_disk_is_seen_before_the_library_below_breaks(tmp_path, monkeypat
 @pytest.mark.parametrize("resolution", [0.0, 1e-5, 0.2])
 def test_resolution_has_limits(resolution):
     with pytest.raises(UserError, match=r"expected 0\.0001 to 0\.1"):
-        tracks.check_resolution(resolution)
+        tracks.parse_resolution(str(resolution))
 
 
 def test_what_is_no_bigwig_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt16
+from jaxtyping import Bool, Float, Shaped, UInt16
 
 from dnalm.engine.preflight import reserve
 from dnalm.errors import UserError
@@ -36,21 +36,27 @@ def to_levels(values: Float[np.ndarray, "..."], resolution: float) -> UInt16[np.
     return np.where(missing, np.uint16(MISSING_LEVEL), levels)
 
 
-def check_resolution(resolution: float) -> float:
-    """Returns the resolution when levels up to probability 1 fit.
+def parse_resolution(text: str) -> float | None:
+    """Returns the step between two probabilities of a track, None for "float32" (none: all digits).
 
     Raises:
-        UserError: not within 0.0001 to 0.1.
+        UserError: neither "float32" nor a number from 0.0001 to 0.1, whose levels up to probability 1 fit.
     """
+    if text == "float32":
+        return None
+    try:
+        resolution = float(text)
+    except ValueError:
+        resolution = float("nan")
     if not 1e-4 <= resolution <= 0.1:
-        raise UserError("resolution", f"is {resolution} (expected 0.0001 to 0.1)", "Give 0.001, say.")
+        raise UserError("resolution", f"is {text} (expected 0.0001 to 0.1, or float32)", "Give 0.001, say.")
     return resolution
 
 
 class TrackWriter:
     """Writes stretches of several tracks, in order, to one bigWig each."""
 
-    def __init__(self, paths: Sequence[Path], lengths: Mapping[str, int], resolution: float) -> None:
+    def __init__(self, paths: Sequence[Path], lengths: Mapping[str, int], resolution: float | None) -> None:
         self._contigs = {contig: order for order, contig in enumerate(lengths)}
         self._reached = (-1, 0)  # contig's order, base
         self._tracks = [_TrackFile(path, lengths, resolution) for path in paths]
@@ -60,8 +66,9 @@ class TrackWriter:
         """Bases with a value, per track."""
         return [track.covered_bp for track in self._tracks]
 
-    def add(self, contig: str, start: int, levels: UInt16[np.ndarray, "S F"]) -> None:
-        """Appends levels of [start, start + S) for all F tracks; stretches must come in order.
+    def add(self, contig: str, start: int, levels: Shaped[np.ndarray, "S F"]) -> None:
+        """Appends levels (or, without a resolution, float32 values with NaN where there is none) of
+        [start, start + S) for all F tracks; stretches must come in order.
 
         Raises:
             ValueError: the stretch lies before the end of an earlier one.
@@ -88,17 +95,23 @@ class _TrackFile:
     """One bigWig. Blocks of a contig with many short runs are written base by base, which takes a third of
     the bytes and time, the others as runs. The bytes depend on the levels alone, not on the stretches."""
 
-    def __init__(self, path: Path, lengths: Mapping[str, int], resolution: float) -> None:
+    def __init__(self, path: Path, lengths: Mapping[str, int], resolution: float | None) -> None:
         import pyBigWig
 
-        self._path, self._resolution, self.covered_bp = path, float(resolution), 0
+        self._path, self._resolution, self.covered_bp = path, resolution, 0
         self.file = pyBigWig.open(str(path), "w")
         self.file.addHeader(list(lengths.items()), maxZooms=10)
         self._contig, self._start = "", 0  # of the tail: what is held back until its block is full
-        self._tail = np.zeros(0, np.uint16)
-        self._run: tuple[int, int, int] | None = None  # start, end, level: what the next block may lengthen
+        self._tail = np.zeros(0, np.uint16 if resolution else np.float32)
+        self._run: tuple[int, int, Any] | None = None  # start, end, level: what the next block may lengthen
 
-    def add(self, contig: str, start: int, levels: UInt16[np.ndarray, " S"]) -> None:
+    def _values(self, levels: Shaped[np.ndarray, " S"]) -> Shaped[np.ndarray, " S"]:
+        return levels if self._resolution is None else levels * float(self._resolution)
+
+    def _missing(self, levels: Shaped[np.ndarray, " S"]) -> Bool[np.ndarray, " S"]:
+        return np.isnan(levels) if self._resolution is None else levels == MISSING_LEVEL
+
+    def add(self, contig: str, start: int, levels: Shaped[np.ndarray, " S"]) -> None:
         """Appends a stretch."""
         reserve(self._path, RUN_BYTES * (len(levels) + BLOCK_BP) + SPARE_BYTES)
         if (contig, start) == (self._contig, self._start + len(self._tail)):
@@ -113,12 +126,15 @@ class _TrackFile:
             self._add_block(low, levels[low - first : high - first])
         self._start, self._tail = borders[-1], levels[borders[-1] - first :]
 
-    def _add_block(self, start: int, levels: UInt16[np.ndarray, " S"]) -> None:
-        changes = np.flatnonzero(levels[1:] != levels[:-1]) + 1
-        if len(changes) * RUN_BYTES > len(levels) * BASE_BYTES and not (levels == MISSING_LEVEL).any():
+    def _add_block(self, start: int, levels: Shaped[np.ndarray, " S"]) -> None:
+        missing = self._missing(levels)
+        changed = (levels[1:] != levels[:-1]) & ~(missing[1:] & missing[:-1])  # NaN differs from itself
+        changes = np.flatnonzero(changed) + 1
+        if len(changes) * RUN_BYTES > len(levels) * BASE_BYTES and not missing.any():
             self._end_run()
-            values = levels * self._resolution
-            self.file.addEntries(self._contig, start, values=values, span=1, step=1, validate=False)
+            self.file.addEntries(
+                self._contig, start, values=self._values(levels), span=1, step=1, validate=False
+            )
             self.covered_bp += len(levels)
         else:
             starts = np.concatenate([[0], changes])
@@ -130,7 +146,7 @@ class _TrackFile:
             starts[0] = self._run[0]
         else:
             self._end_run()
-        self._run = (int(starts[-1]), int(ends[-1]), int(levels[-1]))
+        self._run = (int(starts[-1]), int(ends[-1]), levels[-1].item())
         self._write(starts[:-1], ends[:-1], levels[:-1])
 
     def _end_run(self) -> None:
@@ -139,9 +155,9 @@ class _TrackFile:
         self._run = None
 
     def _write(self, starts: Any, ends: Any, levels: Any) -> None:
-        known = levels != MISSING_LEVEL
+        known = ~self._missing(levels)
         if known.any():
-            starts, ends, values = starts[known], ends[known], levels[known] * self._resolution
+            starts, ends, values = starts[known], ends[known], self._values(levels[known])
             names = np.full(len(starts), self._contig)
             self.file.addEntries(names, starts, ends=ends, values=values, validate=False)
             self.covered_bp += int((ends - starts).sum())
@@ -161,12 +177,13 @@ class _TrackFile:
 
 @contextmanager
 def write_tracks(
-    paths: Sequence[Path], lengths: Mapping[str, int], resolution: float
+    paths: Sequence[Path], lengths: Mapping[str, int], resolution: float | None
 ) -> Iterator[TrackWriter]:
     """Yields a writer of several bigWigs, which appear together once all of them are whole.
 
     Args:
         lengths: contig -> bp of the whole genome, in the order in which stretches are added.
+        resolution: step between two values; None: stretches are float32 values, written as they are.
 
     Raises:
         UserError: a file came out short, as on a full disk.

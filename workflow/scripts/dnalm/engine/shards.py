@@ -59,6 +59,15 @@ class Shards:
     def __init__(self, work_dir: str | Path, key: str) -> None:
         self.folder, self._key = Path(work_dir) / key[:16], key
 
+    @staticmethod
+    def file_name(number: int) -> str:
+        """Returns the name of a shard's file."""
+        return f"shard_{number:06d}.npz"
+
+    def path(self, number: int) -> Path:
+        """Returns where a shard lies, or will."""
+        return self.folder / self.file_name(number)
+
     def get(self, number: int, part: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns a shard's arrays: from its file where that is sound, else computed and kept.
 
@@ -66,7 +75,7 @@ class Shards:
             number: place in the run.
             part: what the shard covers, for example its rows.
         """
-        path = self.folder / f"shard_{number:06d}.npz"
+        path = self.path(number)
         stamp = f"{self._key} {number} {part}"
         arrays = _load(path, stamp)
         if arrays is None:

@@ -14,7 +14,14 @@ from dnalm.tokens import KmerTokenizer, tokenizer
 # which moves embeddings by up to 4e-4.
 LAYER_NORM_EPS = 1e-5
 ACTIVATIONS = ("gelu-no-approx", "gelu", "swish", "relu")
+# SegmentNT, trained on 30 kb, was shown to hold up to 50 kb (its paper, Fig. 3); nobody measured beyond.
+LONGEST_STRETCH = 5 / 3
 LABELS = ("own_strand", "either_strand", "")
+
+
+def stretched(max_tokens: int) -> int:
+    """Returns the tokens that rescaled rotary positions are trusted for beyond the trained ones."""
+    return int(max_tokens * LONGEST_STRETCH)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,16 @@ class ModelConfig:
     def kmers(self) -> KmerTokenizer:
         """The model's tokenizer."""
         return tokenizer(self.tokenizer)
+
+    @property
+    def backbone_tokens(self) -> int:
+        """Tokens, CLS included, that the encoder was trained for before its positions were rescaled."""
+        return round(self.max_tokens / (self.rescaling_factor or 1))
+
+    @property
+    def longest_tokens(self) -> int:
+        """Tokens, CLS included, that a segmentation model can be stretched to by rescaling."""
+        return self.max_tokens if self.positional_embedding == "learned" else stretched(self.max_tokens)
 
     def token_limit(self, rescaling_factor: float | None = None) -> int:
         """Returns the most tokens, CLS included, that the model takes.

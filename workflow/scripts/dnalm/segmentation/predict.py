@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from dnalm.genome.letters import TO_ACGTN
 from dnalm.labels import slug
 from dnalm.models import ModelConfig
 from dnalm.models.precision import DEFAULT_PRECISION
-from dnalm.stitching import Chunk, Layout, Tiling, base_weights, tile
+from dnalm.stitching import Chunk, Layout, Tiling, base_weights, fill, fill_margin, known_bases, tile
 from dnalm.tracks import MISSING_LEVEL
 
 OWN_STRAND = "own_strand"
+Values = UInt16[np.ndarray, "S T"] | Float32[np.ndarray, "S T"]  # levels, or float32 with NaN
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ def track_list(config: ModelConfig, both_strands: bool) -> list[Track]:
 
 
 def probability_function(
-    config: ModelConfig, precision: str = DEFAULT_PRECISION
+    config: ModelConfig, precision: str = DEFAULT_PRECISION, rescaling_factor: float | None = None
 ) -> Callable[[Any, Any], Any]:
     """Returns (params, tokens) -> float32 probabilities (B, S, F)."""
     from dnalm.models import forward
 
-    apply = forward(config, segmentation=True, precision=precision)
+    apply = forward(config, segmentation=True, precision=precision, rescaling_factor=rescaling_factor)
     return lambda params, tokens: apply(params, tokens)["segment_probabilities"]
 
 
@@ -58,10 +60,12 @@ class Predictor:
 
     Args:
         layout: how pieces are tiled; its `reverse` adds the other strand's windows.
-        resolution: step between two probabilities of a track.
+        resolution: step between two probabilities of a track; None keeps them as float32.
         batch_size: windows per device and call.
         function: (params, tokens) -> probabilities, instead of the model's own.
         precision: that the model computes in (see `models.forward`).
+        rescaling_factor: of the rotary positions; None: the config's.
+        max_filled_n: longest run of N that pieces may hold.
     """
 
     def __init__(
@@ -70,19 +74,21 @@ class Predictor:
         params: Any,
         config: ModelConfig,
         layout: Layout,
-        resolution: float,
+        resolution: float | None,
         devices: Sequence[Any],
         batch_size: int,
         function: Callable[[Any, Any], Any] | None = None,
         precision: str = DEFAULT_PRECISION,
+        rescaling_factor: float | None = None,
+        max_filled_n: int = 0,
     ) -> None:
         self._genome, self._config, self._layout = genome, config, layout
-        self._resolution = resolution
+        self._resolution, self._max_filled_n = resolution, max_filled_n
         self._two_sets = layout.reverse and config.labels == OWN_STRAND
         nominal = layout.window_tokens + 1
         self.batch_size = batch_size
         self._runner = Runner(
-            function or probability_function(config, precision),
+            function or probability_function(config, precision, rescaling_factor),
             params,
             devices,
             batch_size,
@@ -92,37 +98,67 @@ class Predictor:
         )
         self._tile = lru_cache(maxsize=2)(tile)
 
-    def levels(self, chunk: Chunk) -> UInt16[np.ndarray, "S T"]:
-        """Returns the levels of a chunk's bases for all tracks, in the order of `track_list`."""
+    def levels(self, chunk: Chunk) -> Values:
+        """Returns one chunk's levels (see `levels_of`)."""
+        return self.levels_of([chunk])[0]
+
+    def levels_of(self, chunks: Sequence[Chunk]) -> list[Values]:
+        """Returns the levels of each chunk's bases (S, T) for all tracks, in the order of `track_list`.
+
+        Several short chunks share batches. Without a resolution the probabilities themselves are given, NaN
+        where there is none.
+        """
         jobs = [
-            (tiling, int(number))
+            (place, tiling, int(number))
+            for place, chunk in enumerate(chunks)
             for tiling in self._tile(self._layout, chunk.piece)
             for number in tiling.touching(chunk.start, chunk.end)
         ]
-        sums = _Sums(chunk, 2 if self._two_sets else 1, len(self._config.features))
-        if jobs:
-            weights = base_weights(jobs[0][0].window_bp, self._layout.stitch)
-            for places, probabilities in self._runner.run(list(self._tokens(chunk.contig, jobs))):
-                here = [jobs[place] for place in places]
-                names = [f"{chunk.contig}:{t.starts[n]}-{t.starts[n] + t.window_bp}" for t, n in here]
-                check_finite(probabilities, names)
-                for (tiling, number), values in zip(here, probabilities, strict=True):
-                    sums.add(tiling, number, values, weights, self._two_sets)
-        return sums.levels(self._resolution)
+        features = len(self._config.features)
+        sums = [_Sums(chunk, 2 if self._two_sets else 1, features) for chunk in chunks]
+        weights = {
+            width: base_weights(width, self._layout.stitch)
+            for width in {tiling.window_bp for _, tiling, _ in jobs}
+        }
+        for rows, probabilities in self._runner.run(self._tokens(chunks, jobs)):
+            here = [jobs[row] for row in rows]
+            names = [f"{chunks[c].contig}:{t.starts[n]}-{t.starts[n] + t.window_bp}" for c, t, n in here]
+            check_finite(probabilities, names)
+            for (place, tiling, number), values in zip(here, probabilities, strict=True):
+                sums[place].add(tiling, number, values, weights[tiling.window_bp], self._two_sets)
+        found = [total.levels(self._resolution) for total in sums]
+        if self._max_filled_n:
+            for chunk, levels in zip(chunks, found, strict=True):
+                letters = self._genome.read(chunk.contig, chunk.start, chunk.end, TO_ACGTN)
+                levels[~known_bases(letters)] = np.nan if self._resolution is None else MISSING_LEVEL
+        return found
 
-    def _tokens(self, contig: str, jobs: Sequence[tuple[Tiling, int]]) -> Int32[np.ndarray, "N L"]:
-        """Returns the token ids of windows of one length, each in its reading direction."""
-        width = jobs[0][0].window_bp
-        starts = np.array([tiling.starts[number] for tiling, number in jobs])
-        minus = np.array([tiling.minus for tiling, _ in jobs])
-        first = int(starts.min())
+    def _tokens(
+        self, chunks: Sequence[Chunk], jobs: Sequence[tuple[int, Tiling, int]]
+    ) -> list[Int32[np.ndarray, " L"]]:
+        """Returns the token ids of windows, each in its reading direction."""
+        rows: list[Int32[np.ndarray, " L"]] = []
+        for place, group in groupby(jobs, key=lambda job: job[0]):
+            windows = [(tiling, number) for _, tiling, number in group]
+            rows += list(self._window_tokens(chunks[place], windows))
+        return rows
+
+    def _window_tokens(self, chunk: Chunk, windows: Sequence[tuple[Tiling, int]]) -> Int32[np.ndarray, "N L"]:
+        """Returns the token ids of a chunk's windows, which are equally long."""
+        width = windows[0][0].window_bp
+        starts = np.array([tiling.starts[number] for tiling, number in windows])
+        minus = np.array([tiling.minus for tiling, _ in windows])
+        margin = fill_margin(self._max_filled_n)
+        first = max(chunk.piece[0], int(starts.min()) - margin)
+        last = min(chunk.piece[1], int(starts.max()) + width + margin)
         bases: UInt8[np.ndarray, " S"] = np.frombuffer(
-            self._genome.read(contig, first, int(starts.max()) + width, TO_ACGTN), np.uint8
+            self._genome.read(chunk.contig, first, last, TO_ACGTN), np.uint8
         )
-        windows = np.lib.stride_tricks.sliding_window_view(bases, width)[starts - first]
+        bases = fill(bases) if self._max_filled_n else bases
+        selected = np.lib.stride_tricks.sliding_window_view(bases, width)[starts - first]
         for place in np.flatnonzero(minus):
-            windows[place] = reverse_complement(windows[place])
-        return self._config.kmers.encode_windows(windows)
+            selected[place] = reverse_complement(selected[place])
+        return self._config.kmers.encode_windows(selected)
 
 
 class _Sums:
@@ -152,10 +188,15 @@ class _Sums:
         self._sums[here, row] += values[inside] * weights[inside, None]
         self._weights[here, row] += weights[inside]
 
-    def levels(self, resolution: float) -> UInt16[np.ndarray, "S T"]:
-        """Returns the weighted means as levels, one column per set and feature."""
+    def levels(self, resolution: float | None) -> Values:
+        """Returns the weighted means as levels, or as they are, one column per set and feature."""
         missing = self._weights == 0
-        scale = 1 / (np.where(missing, 1, self._weights) * np.float32(resolution))
+        known = np.where(missing, 1, self._weights)
+        if resolution is None:
+            values = self._sums / known[..., None]
+            values[missing] = np.nan
+            return values.reshape(len(values), -1)
+        scale = 1 / (known * np.float32(resolution))
         levels = np.rint(self._sums * scale[..., None]).astype(np.uint16)
         levels[missing] = MISSING_LEVEL
         return levels.reshape(len(levels), -1)

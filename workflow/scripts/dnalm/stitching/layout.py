@@ -1,26 +1,17 @@
-"""Where windows lie on a contig and which of their bases are kept.
-
-A contig is cut at its Ns into pieces. A piece is tiled with equal, overlapping windows; the last one ends
-at the piece's end. Neighbouring windows share the k-mer frame, but for that last one, whose frame
-depends on the piece's length. The minus strand is tiled alike from its own first base, so that the
-tracks of a reverse-complemented piece are the mirror image of the piece's own. All coordinates given
-out are those of the forward strand, 0-based and half-open.
-"""
+"""Where windows lie on a piece, and which of their bases are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int64
 
 from dnalm.errors import UserError
 
 HEAD_TOKENS = 4  # the U-Net head halves its input twice: DNA tokens come in fours
 MAX_OVERLAP = 0.9
-SCAN_BP = 1 << 24  # bases looked at together when pieces are sought
 Span = tuple[int, int]
 Stitch = Literal["centre", "blend"]
 
@@ -83,24 +74,6 @@ class Tiling:
         return np.arange(first, np.searchsorted(self.keep_from, end, side="left"))
 
 
-def find_pieces(sequence: UInt8[np.ndarray, " S"]) -> list[Span]:
-    """Returns the stretches without any letter but A, C, G, T, in ascending order.
-
-    Args:
-        sequence: ASCII letters, upper or lower case.
-    """
-    known = np.zeros(256, bool)
-    known[list(b"ACGTacgt")] = True
-    edges, before = [], False
-    for offset in range(0, len(sequence), SCAN_BP):
-        inside = np.concatenate([[before], known[sequence[offset : offset + SCAN_BP]]])
-        edges.append(np.flatnonzero(inside[1:] != inside[:-1]) + offset)
-        before = bool(inside[-1])
-    edges.append(np.array([len(sequence)] if before else [], np.int64))
-    bounds = np.concatenate(edges).reshape(-1, 2)
-    return [(int(start), int(end)) for start, end in bounds]
-
-
 def window_starts(layout: Layout, length_bp: int, frame: int) -> Int64[np.ndarray, " W"]:
     """Returns where windows start on a piece, from its first base.
 
@@ -160,40 +133,3 @@ def base_weights(window_bp: int, stitch: Stitch) -> Float32[np.ndarray, " S"]:
         return np.ones(window_bp, np.float32)
     place = np.arange(1, window_bp + 1)
     return (np.minimum(place, place[::-1]) / ((window_bp + 1) // 2)).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A stretch that is predicted, kept and resumed as one: it lies in one piece of one contig."""
-
-    contig: str
-    start: int
-    end: int
-    piece: Span
-
-
-def make_chunks(
-    pieces: Mapping[str, Sequence[Span]], regions: Mapping[str, Sequence[Span]], chunk_bp: int
-) -> Iterator[Chunk]:
-    """Yields chunks of at most `chunk_bp` that cover the regions' bases without N, in ascending order.
-
-    Args:
-        pieces: contig -> stretches without N.
-        regions: contig -> regions to predict; those that overlap or touch are joined.
-    """
-    for contig, spans in regions.items():
-        for first, last in merge_spans(spans):
-            for piece in pieces[contig]:
-                start, end = max(first, piece[0]), min(last, piece[1])
-                for at in range(start, end, chunk_bp):
-                    yield Chunk(contig, at, min(end, at + chunk_bp), piece)
-
-
-def merge_spans(spans: Sequence[Span]) -> list[Span]:
-    """Returns the union of spans, ascending, those that overlap or touch joined."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            start, end = merged[-1][0], max(end, merged.pop()[1])
-        merged.append((start, end))
-    return merged
