@@ -26,16 +26,40 @@ def segmentation_files():
     return files
 
 
+def segmentation_runs(parts):
+    """Returns the runs whose work several jobs share, or those of one job."""
+    runs = SETTINGS["segmentation"]
+    return [name for name, run in runs.items() if (run["parts"] > 1) == parts]
+
+
+def segment_bed(wildcards):
+    """The BED of a run's regions is an input: editing it predicts them again."""
+    bed = SETTINGS["segmentation"][wildcards.run].get("bed")
+    return [resource(bed)] if bed else []
+
+
+def segment_parts(wildcards):
+    count = SETTINGS["segmentation"][wildcards.run]["parts"]
+    folder = f"results/species/{wildcards.species}/segmentation/{wildcards.run}.parts"
+    return [f"{folder}/{number}-of-{count}.json" for number in range(1, count + 1)]
+
+
 def segment_options(wildcards):
     run = SETTINGS["segmentation"][wildcards.run]
     own_strand = model_facts(run["model"]).labels == "own_strand"
+    bed = run.get("bed")
     return options(
-        regions=region_list(run["regions"], wildcards.species),
+        regions=[] if bed else region_list(run["regions"], wildcards.species),
+        bed=resource(bed) if bed else None,
+        context_bp=run.get("context_bp"),
         overlap=run["overlap"],
         frames=run["frames"],
         window_bp=run.get("window_bp"),
         reverse_complement=run["reverse_complement"] and not own_strand,
         precision=precision_option(run),
+        stitch=run["stitch"],
+        max_filled_n=run["max_filled_n"],
+        resolution=run["resolution"],
     )
 
 
@@ -45,7 +69,9 @@ def segment_checkpoint(wildcards):
 
 def evaluate_options(wildcards):
     run = SETTINGS["segmentation"][wildcards.run]
-    return options(regions=region_list(run["regions"], wildcards.species))
+    return options(
+        regions=region_list(run["regions"], wildcards.species), model=run["model"]
+    )
 
 
 def tracks_folder(wildcards, input):

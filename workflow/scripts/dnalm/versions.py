@@ -11,7 +11,7 @@ VERSIONS = {
     "windows": 1,
     "checkpoint": 1,
     "embed": 1,
-    "segment": 1,
+    "segment": 2,  # isolated Ns are filled for the input
     "evaluate": 1,
     "task": 1,
     "probe": 1,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dnalm.errors import UserError
+from dnalm.models.config import stretched
 
 LONGEST_AUTO_WINDOW_BP = 6000  # the published pretraining window (Nucleotide Transformer, Methods)
 SPECIAL_TOKENS = 1  # <cls> in front
@@ -33,9 +34,22 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "regions": "all",
         "overlap": 0.25,
         "frames": 1,
+        "stitch": "centre",
         "reverse_complement": True,
+        "max_filled_n": 5,
+        "resolution": 0.001,
+        "parts": 1,
         "precision": "float32",
+        "hub": True,
+        "zarr": False,
         "species": "all",
+    },
+    "elements": {
+        "threshold": 0.5,
+        "thresholds": {},
+        "smoothing_bp": 1,
+        "min_length_bp": 1,
+        "merge_gap_bp": 0,
     },
     "tasks": {
         "layers": ["last"],
@@ -107,6 +121,8 @@ def resolve(
         resolved[section] = {}
         for name, entry in (config.get(section) or {}).items():
             run = {**DEFAULTS[section], **entry}
+            if section == "segmentation":
+                run["elements"] = {**DEFAULTS["elements"], **entry.get("elements", {})}
             run["species"] = _species_of(run["species"], section, name, species, where)
             resolved[section][name] = run
     _check_runs(resolved, model_facts, where)
@@ -171,6 +187,7 @@ def _check_runs(resolved: dict[str, Any], model_facts: Callable[[str], ModelFact
                     ) from fault
                 if section == "segmentation":
                     _check_segmentation(name, run, facts, where)
+                    _check_elements(name, run["elements"], facts, where)
                 _check_layers(section, name, run, facts, where)
             _check_window_set(section, name, run, resolved["species"], where)
     for run in resolved["figures"]["maps"]:
@@ -201,6 +218,36 @@ def _check_segmentation(name: str, run: Mapping[str, Any], facts: ModelFacts, wh
             f"found {window_bp} bp, expected a multiple of {4 * facts.k} bp (4 tokens of {facts.k})",
             f"Take {window_bp // (4 * facts.k) * 4 * facts.k or 4 * facts.k}.",
         )
+    longest_bp = (stretched(facts.max_tokens) - SPECIAL_TOKENS) // 4 * 4 * facts.k
+    if window_bp and window_bp > longest_bp:
+        raise UserError(
+            where(["segmentation", name, "window_bp"]),
+            f"windows of {window_bp} bp, model '{facts.name}' takes at most {longest_bp} bp "
+            f"(trained on {facts.longest_window_bp} bp)",
+            f"Take at most {longest_bp}.",
+        )
+    if "context_bp" in run and "bed" not in run:
+        raise UserError(
+            where(["segmentation", name, "context_bp"]),
+            "is for regions of a `bed`, which is missing",
+            "Add it.",
+        )
+
+
+def _check_elements(name: str, elements: Mapping[str, Any], facts: ModelFacts, where: Any) -> None:
+    if elements["smoothing_bp"] % 2 == 0:
+        raise UserError(
+            where(["segmentation", name, "elements", "smoothing_bp"]),
+            f"found {elements['smoothing_bp']}, expected an odd number",
+            "A window has a middle base.",
+        )
+    for feature in elements["thresholds"]:
+        if feature not in facts.features:
+            raise UserError(
+                where(["segmentation", name, "elements", "thresholds", feature]),
+                f"'{feature}' is no feature of model '{facts.name}'",
+                f"Known: {', '.join(facts.features)}.",
+            )
 
 
 def _check_layers(section: str, name: str, run: Mapping[str, Any], facts: ModelFacts, where: Any) -> None:
