@@ -37,6 +37,11 @@ def test_counted_metrics_equal_scikit_learn(resolution, base_rate):
         for threshold in (0.25, 0.5):
             expected = reference.matthews_corrcoef(labels, scores >= threshold)
             assert metrics.mcc_at(counts, threshold) == pytest.approx(expected, abs=1e-12)
+            called, found = scores >= threshold, metrics.calls_at(counts, threshold)
+            assert found.f1 == pytest.approx(reference.f1_score(labels, called), abs=1e-12)
+            assert found.jaccard == pytest.approx(reference.jaccard_score(labels, called), abs=1e-12)
+            assert found.precision == pytest.approx(reference.precision_score(labels, called), abs=1e-12)
+            assert found.recall == pytest.approx(reference.recall_score(labels, called), abs=1e-12)
         best, threshold = metrics.best_mcc(counts)
         assert best == pytest.approx(reference.matthews_corrcoef(labels, scores >= threshold), abs=1e-12)
         assert all(
@@ -52,6 +57,29 @@ def test_values_worked_out_by_hand():
     assert metrics.auroc(LABELS, SCORES) == 1.0
     assert metrics.auroc(LABELS, np.full(4, 0.5)) == 0.5
     assert metrics.mcc(LABELS, np.array([False, True, True, True])) == pytest.approx(2 / np.sqrt(12))
+
+
+def test_calls_worked_out_by_hand():
+    calls = metrics.calls_at(metrics.count_scores(LABELS, SCORES), 0.35)  # the threshold itself is called
+    assert calls == metrics.Calls(2, 1, 0, 1)
+    assert (calls.precision, calls.recall) == (2 / 3, 1.0)
+    assert (calls.f1, calls.jaccard) == (4 / 5, 2 / 3)
+    above = metrics.calls_at(metrics.count_scores(LABELS, SCORES), 0.9)
+    assert above == metrics.Calls(0, 0, 2, 2) and np.isnan(above.precision)
+    assert (above.recall, above.f1, above.jaccard) == (0, 0, 0)
+
+
+def test_a_ratio_without_denominator_is_undefined():
+    calls = metrics.Calls(0, 0, 0, 7)
+    assert all(np.isnan(getattr(calls, name)) for name in ("precision", "recall", "f1", "jaccard"))
+
+
+@pytest.mark.parametrize("resolution", [0.001, 0.01, 0.1])
+def test_a_threshold_at_a_level_is_called_whatever_the_rounding(resolution):
+    scores = np.arange(round(1 / resolution) + 1) * resolution
+    for level in range(len(scores)):
+        assert metrics.first_called(scores, level * resolution) == level
+        assert metrics.first_called(scores, round(level * resolution, 6)) == level
 
 
 def test_missing_scores_are_left_out():

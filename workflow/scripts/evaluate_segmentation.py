@@ -1,9 +1,13 @@
-"""Scores predicted tracks against an annotation, base by base.
+"""Scores predicted tracks against an annotation, base by base and segment by segment.
 
 In:  a folder of tracks (segment.py), an annotation table, the masked genome.
-Out: TSV with one row per feature: bases, positives and base rate; auPRC, AUROC, MCC at 0.5, and the best
-     MCC with its threshold, which is optimistic. Tracks of one strand are scored against that strand's
-     labels, all positions pooled; CDS and UTRs only where the annotation's CDS is verified.
+Out: R.metrics.tsv with one row per feature: bases, positives and base rate; auPRC and AUROC; MCC, precision,
+     recall, F1 and Jaccard of bases called from the threshold on, and at the threshold of the best MCC, which
+     is optimistic; segment overlap (SOV_refine); mean and SD over ten shifted samplings of the bases.
+     R.metrics_by_contig.tsv, R.metrics_by_gene_type.tsv and R.metrics_by_sampling.tsv: the same scores apart.
+     R.beside_published.tsv: the SegmentNT paper's MCC for the same model, and whether it can be compared.
+     Tracks of one strand are scored against that strand's labels, all positions pooled; CDS and UTRs only
+     where the annotation's CDS is verified.
 """
 
 import sys
@@ -22,7 +26,10 @@ def parse_arguments(argv):
     add(
         "--regions", nargs="+", default=[], help="contig:start-end (0-based) or contig (default: the tracks')"
     )
-    add("--output", type=Path, required=True, help="TSV to write")
+    add("--threshold", type=float, default=0.5, help="probability from which a base is called")
+    add("--window-bp", type=int, help="window of the samplings (default: the tracks', where one fits)")
+    add("--model", help="name of the tracks' model in resources/models.tsv, for the published scores")
+    add("--output", type=Path, required=True, help="R.metrics.tsv; the other tables lie beside it")
     return parser.parse_args(argv)
 
 
@@ -31,23 +38,35 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm import annotation
     from dnalm.genome import Genome, regions
-    from dnalm.segmentation import evaluation
+    from dnalm.segmentation import evaluation, published, samplings
 
     about = evaluation.read_tracks(arguments.tracks)
+    evaluation.check_threshold(arguments.threshold)
     if about["inputs"]["genome"] != files.fingerprint(arguments.genome):
         raise UserError(arguments.genome, "is not the genome of these tracks", "Run segment.py on it.")
     table = annotation.load_annotation(arguments.annotation)
     with Genome(arguments.genome) as genome:
-        spans = regions.read_regions(arguments.regions or about["regions"], genome.lengths)
-    metrics = evaluation.evaluate_tracks(arguments.tracks, about, table, spans)
-    with files.atomic_path(arguments.output) as temporary:
-        metrics.to_csv(
-            temporary, sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n"
-        )
+        lengths = dict(genome.lengths)
+    spans = regions.read_regions(arguments.regions or about["regions"], lengths)
+    window_bp = samplings.choose_window(arguments.window_bp, about.get("window_bp"), spans)
+    found = evaluation.evaluate_tracks(arguments.tracks, about, table, spans, arguments.threshold, window_bp)
+    stem = arguments.output.name.removesuffix(".tsv")
+    tables = {
+        f"{stem}_by_contig.tsv": found.by_contig,
+        f"{stem}_by_gene_type.tsv": found.by_gene_type,
+        f"{stem}_by_sampling.tsv": found.by_sampling,
+        f"{stem.removesuffix('metrics')}beside_published.tsv": published.beside_published(
+            found.whole, arguments.model, spans, lengths
+        ),
+        arguments.output.name: found.whole,
+    }
+    evaluation.write_tables(arguments.output.parent, tables)
     inputs = {name: arguments.tracks / name for name in about["tracks"]}
     inputs |= {"annotation": arguments.annotation, "genome": arguments.genome}
     named = [f"{contig}:{start}-{end}" for contig, pairs in spans.items() for start, end in pairs]
-    files.write_manifest(arguments.output, "evaluate", inputs, {"regions": named})
+    details = {"regions": named, "threshold": arguments.threshold, "window_bp": window_bp}
+    paths = [arguments.output.with_name(name) for name in tables]
+    files.write_manifest(arguments.output, "evaluate", inputs, details, files=paths)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,45 @@ class ScoreCounts:
         return float(self.positives.sum()) / self.count if self.count else float("nan")
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Positions by label and call; a ratio whose denominator is 0 is NaN."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the called positions that are positive."""
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float:
+        """Share of the positives that are called."""
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)."""
+        wrong = self.false_positives + self.false_negatives
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
+
+    @property
+    def jaccard(self) -> float:
+        """Positions both positive and called among those that are either: TP / (TP + FP + FN).
+
+        Source: Jaccard 1901.
+        """
+        wrong = self.false_positives + self.false_negatives
+        return _ratio(self.true_positives, self.true_positives + wrong)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
 def count_scores(labels: Bool[np.ndarray, " B"], scores: Float[np.ndarray, " B"]) -> ScoreCounts:
     """Counts labels per distinct score; positions whose score is missing (NaN) are left out."""
     known = ~np.isnan(scores)
@@ -95,9 +134,21 @@ def mcc_curve(counts: ScoreCounts) -> Float[np.ndarray, " T"]:
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
+def first_called(scores: Float[np.ndarray, " T"], threshold: float) -> int:
+    """Returns how many of the ascending scores lie below a threshold, rounding errors apart."""
+    return int(np.searchsorted(scores, threshold - 1e-9))
+
+
+def calls_at(counts: ScoreCounts, threshold: float = 0.5) -> Calls:
+    """Returns labels against calls when scores of at least `threshold` are called."""
+    place = first_called(counts.scores, threshold)
+    missed, passed = int(counts.positives[:place].sum()), int(counts.negatives[:place].sum())
+    return Calls(int(counts.positives.sum()) - missed, int(counts.negatives.sum()) - passed, missed, passed)
+
+
 def mcc_at(counts: ScoreCounts, threshold: float = 0.5) -> float:
     """Matthews correlation when scores of at least `threshold` are called."""
-    place = int(np.searchsorted(counts.scores, threshold - 1e-9))
+    place = first_called(counts.scores, threshold)
     return float(mcc_curve(counts)[place]) if place < len(counts.scores) else 0.0
 
 

@@ -2,38 +2,30 @@
 
 The tracks are scored as written. Their rounding makes ties of the smallest probabilities, which for
 features of few bases (splice sites) lowers AUROC by about 0.01 at a resolution of 0.001, and auPRC hardly.
+Tracks of float32 are rounded to 0.0001 for counting.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from dnalm import metrics
 from dnalm.errors import UserError
-from dnalm.files import read_manifest
-from dnalm.labels import CODING, FEATURES, label_track
-from dnalm.metrics import (
-    ScoreCounts,
-    auroc_of,
-    average_precision_of,
-    best_mcc,
-    count_levels,
-    mcc_at,
-)
-from dnalm.stitching import Span, merge_spans
-from dnalm.tracks import MISSING_LEVEL, open_track, read_levels
+from dnalm.files import atomic_path, read_manifest
+from dnalm.labels import CODING, FEATURES
+from dnalm.segmentation import sov
+from dnalm.segmentation.counting import Tallies, count_tracks
+from dnalm.stitching import Span
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STRETCH_BP = 1 << 23  # bases labelled together: about 150 MB
-METRIC_COLUMNS = (
-    "feature",
+SCORE_COLUMNS = (
     "labels",  # strand convention: own_strand (both strands pooled as separate positions) or either_strand
     "truth",  # all, or verified_cds: CDS and UTRs only where the annotation's CDS is verified
     "n_bases",
@@ -41,13 +33,48 @@ METRIC_COLUMNS = (
     "base_rate",
     "auprc",
     "auroc",
-    "mcc",  # at 0.5
+    "mcc",  # like the next four, of bases called from `threshold` on
     "best_mcc",  # optimistic: its threshold is chosen on the same bases
     "best_mcc_threshold",
     "unpredicted_bases",
+    "threshold",
+    "precision",
+    "recall",
+    "f1",
+    "jaccard",
+    "best_mcc_precision",  # as optimistic as best_mcc
+    "best_mcc_recall",
+    "best_mcc_f1",
+    "best_mcc_jaccard",
 )
-NOTHING = ScoreCounts(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+SOV_COLUMNS = (
+    "segments",  # of the feature in the annotation
+    "sov",  # SOV_refine of these
+    "sov_both_states",  # of the background's segments too
+)
+SAMPLED = ("mcc", "auprc", "f1", "jaccard")  # with mean and SD over the samplings
+METRIC_COLUMNS = (
+    "feature",
+    *SCORE_COLUMNS,
+    *SOV_COLUMNS,
+    "samplings",  # that hold a whole window
+    "window_bp",  # of the samplings
+    *(f"{name}_{what}" for name in SAMPLED for what in ("mean", "sd")),
+)
+CONTIG_COLUMNS = ("feature", "contig", *SCORE_COLUMNS, *SOV_COLUMNS)
+GENE_TYPE_COLUMNS = ("feature", "gene_type", *SCORE_COLUMNS)
+SAMPLING_COLUMNS = ("feature", "sampling", *SCORE_COLUMNS)
 log = logging.getLogger("dnalm")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Tables of scores, each with one row per feature and what its second column names."""
+
+    whole: pd.DataFrame  # METRIC_COLUMNS, one row per feature
+    by_contig: pd.DataFrame  # CONTIG_COLUMNS
+    by_gene_type: pd.DataFrame  # GENE_TYPE_COLUMNS
+    by_sampling: pd.DataFrame  # SAMPLING_COLUMNS
 
 
 def read_tracks(folder: str | Path) -> dict[str, Any]:
@@ -64,76 +91,125 @@ def read_tracks(folder: str | Path) -> dict[str, Any]:
     return content
 
 
+def check_threshold(threshold: float) -> float:
+    """Returns a probability from which bases are called.
+
+    Raises:
+        UserError: it is no probability.
+    """
+    if not 0 <= threshold <= 1:
+        raise UserError("--threshold", f"is {threshold} (expected 0 to 1)", "Give 0.5, say.")
+    return threshold
+
+
 def evaluate_tracks(
-    folder: str | Path, about: Mapping[str, Any], table: pd.DataFrame, regions: Mapping[str, Sequence[Span]]
-) -> pd.DataFrame:
-    """Returns METRIC_COLUMNS, one row per feature that the annotation can tell.
+    folder: str | Path,
+    about: Mapping[str, Any],
+    table: pd.DataFrame,
+    regions: Mapping[str, Sequence[Span]],
+    threshold: float = 0.5,
+    window_bp: int | None = None,
+) -> Evaluation:
+    """Scores the features that the annotation can tell.
 
     Args:
         about: of `read_tracks`.
         table: annotation table of `annotation.load_annotation`.
         regions: contig -> spans to score.
+        threshold: from which a base is called.
+        window_bp: of the shifted samplings (`samplings`); none without it.
     """
-    import pandas as pd
-
     known = {track["feature"] for track in about["tracks"].values()}
     features = [feature for feature in FEATURES if feature in known]
     if others := sorted(known - set(features)):
         log.warning("no labels for %s: not scored", ", ".join(others))
-    counts, unpredicted = _count(Path(folder), about, table, regions, features)
-    rows = [_row(feature, about["labels"], counts[feature], unpredicted[feature]) for feature in features]
-    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
-
-
-def _count(
-    folder: Path,
-    about: Mapping[str, Any],
-    table: pd.DataFrame,
-    regions: Mapping[str, Sequence[Span]],
-    features: Sequence[str],
-) -> tuple[dict[str, ScoreCounts], dict[str, int]]:
-    """Returns counts per score, and bases without prediction, per feature over all strands and regions."""
-    counts, unpredicted = dict.fromkeys(features, NOTHING), dict.fromkeys(features, 0)
-    with ExitStack() as stack:
-        files = {
-            (track["feature"], track["strand"]): stack.enter_context(open_track(folder / name))
-            for name, track in about["tracks"].items()
-        }
-        strands = sorted({strand for _, strand in files})
-        for contig, start, end in _stretches(regions):
-            for strand in strands:
-                labels, scored = label_track(table, contig, end - start, features, strand, True, start)
-                for column, feature in enumerate(features):
-                    levels = read_levels(files[feature, strand], contig, start, end, about["resolution"])
-                    wanted = scored[:, column]
-                    predicted = wanted & (levels != MISSING_LEVEL)
-                    counts[feature] += count_levels(
-                        labels[predicted, column], levels[predicted], about["resolution"]
-                    )
-                    unpredicted[feature] += int(wanted.sum() - predicted.sum())
-    return counts, unpredicted
-
-
-def _stretches(regions: Mapping[str, Sequence[Span]]) -> Iterator[tuple[str, int, int]]:
-    for contig, spans in regions.items():
-        for start, end in merge_spans(spans):
-            for at in range(start, end, STRETCH_BP):
-                yield contig, at, min(end, at + STRETCH_BP)
-
-
-def _row(feature: str, labels: str, counts: ScoreCounts, unpredicted: int) -> tuple[Any, ...]:
-    best, threshold = best_mcc(counts)
-    return (
-        feature,
-        labels,
-        "verified_cds" if feature in CODING else "all",
-        counts.count,
-        int(counts.positives.sum()),
-        counts.base_rate,
-        average_precision_of(counts),
-        auroc_of(counts),
-        mcc_at(counts, 0.5),
-        best,
-        threshold,
-        unpredicted,
+    tallies = count_tracks(
+        Path(folder), about, table, regions, features, check_threshold(threshold), window_bp
     )
+    return _tables(tallies, features, about["labels"], threshold, window_bp)
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Writes tables by file name, tab-separated, six digits, NA where there is no value."""
+    for name, table in tables.items():
+        with atomic_path(folder / name) as temporary:
+            table.to_csv(
+                temporary, sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n"
+            )
+
+
+def _tables(
+    tallies: Tallies, features: Sequence[str], labels: str, threshold: float, window_bp: int | None
+) -> Evaluation:
+    import pandas as pd
+
+    def rows(groups: Mapping[Any, Any], key: str) -> list[dict[str, Any]]:
+        ordered = sorted(groups, key=lambda group: features.index(group[0]))
+        return [
+            {
+                "feature": feature,
+                key: name,
+                **_scores(tallies, groups[feature, name], feature, labels, threshold),
+            }
+            for feature, name in ordered
+        ]
+
+    by_sampling = pd.DataFrame(rows(tallies.samplings, "sampling"), columns=list(SAMPLING_COLUMNS))
+    whole = []
+    for feature in features:
+        codes = sum(counts for (name, _), counts in tallies.contigs.items() if name == feature)
+        parts = [found for (name, _), found in tallies.overlaps.items() if name == feature]
+        sampled = by_sampling[(by_sampling["feature"] == feature) & (by_sampling["n_bases"] > 0)]
+        whole.append(
+            {
+                "feature": feature,
+                **_scores(tallies, codes, feature, labels, threshold),
+                **_sov(reduce(sov.Overlaps.__add__, parts)),
+                "samplings": len(sampled),
+                "window_bp": window_bp,
+                **{f"{name}_mean": sampled[name].mean(skipna=False) for name in SAMPLED},
+                **{f"{name}_sd": sampled[name].std(skipna=False) for name in SAMPLED},
+            }
+        )
+    contigs = [
+        row | _sov(tallies.overlaps[row["feature"], row["contig"]]) for row in rows(tallies.contigs, "contig")
+    ]
+    return Evaluation(
+        pd.DataFrame(whole, columns=list(METRIC_COLUMNS)),
+        pd.DataFrame(contigs, columns=list(CONTIG_COLUMNS)),
+        pd.DataFrame(
+            rows(dict(sorted(tallies.gene_types.items())), "gene_type"), columns=list(GENE_TYPE_COLUMNS)
+        ),
+        by_sampling,
+    )
+
+
+def _scores(tallies: Tallies, codes: Any, feature: str, labels: str, threshold: float) -> dict[str, Any]:
+    counts = tallies.scores(codes)
+    best, best_threshold = metrics.best_mcc(counts)
+    ratios = ("precision", "recall", "f1", "jaccard")
+    calls, best_calls = metrics.calls_at(counts, threshold), metrics.calls_at(counts, best_threshold)
+    return {
+        "labels": labels,
+        "truth": "verified_cds" if feature in CODING else "all",
+        "n_bases": counts.count,
+        "positives": int(counts.positives.sum()),
+        "base_rate": counts.base_rate,
+        "auprc": metrics.average_precision_of(counts),
+        "auroc": metrics.auroc_of(counts),
+        "mcc": metrics.mcc_at(counts, threshold),
+        "best_mcc": best,
+        "best_mcc_threshold": best_threshold,
+        "unpredicted_bases": tallies.unpredicted(codes),
+        "threshold": threshold,
+        **{name: getattr(calls, name) for name in ratios},
+        **{f"best_mcc_{name}": getattr(best_calls, name) for name in ratios},
+    }
+
+
+def _sov(overlaps: sov.Overlaps) -> dict[str, Any]:
+    return {
+        "segments": overlaps.segments,
+        "sov": sov.sov_refine(overlaps),
+        "sov_both_states": sov.sov_refine(overlaps, sov.STATES),
+    }
