@@ -1,5 +1,6 @@
 """Models whose output can be worked out by hand, a small genome, and small real checkpoints."""
 
+import jax
 import numpy as np
 
 from dnalm.checkpoints import write_checkpoint
@@ -77,3 +78,14 @@ def edge_probabilities(params, tokens):
     place = jnp.arange(6 * (tokens.shape[1] - 1))
     error = 1 / (jnp.minimum(place, place[::-1]) + 1)
     return jnp.broadcast_to(error[None, :, None], (tokens.shape[0], len(place), 2)).astype(jnp.float32)
+
+
+def compiled_in(folder):
+    """Yields once, while JAX keeps compiled programs in a folder."""
+    names = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0.0}
+    before = {name: getattr(jax.config, name) for name in names}
+    for name, value in names.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)

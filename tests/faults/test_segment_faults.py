@@ -26,16 +26,7 @@ LENGTH_BP = 1500
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
     """Keeps compiled programs between the runs of this file."""
-    names = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in names}
-    for name, value in names.items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    yield from toy_models.compiled_in(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,12 @@ from dnalm.tracks import open_track, read_values
 
 LENGTH_BP = 1500
 TRACKS = ["exon.bw", "splice_donor.bw"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Keeps compiled programs between the runs of this file."""
+    yield from toy_models.compiled_in(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(scope="module")
@@ -62,30 +69,46 @@ def values(folder, contig="one", start=0, end=LENGTH_BP):
 # --- parts ----------------------------------------------------------------------------------------
 
 
+SIZES = {"PART_CHUNK_BP": 200, "CHUNK_BP": 300, "CHUNK_WINDOWS": 1, "BATCHES_PER_CHUNK": 0}
+
+
 @pytest.fixture
 def small_chunks(monkeypatch):
-    sizes = {"PART_CHUNK_BP": 200, "CHUNK_BP": 300, "CHUNK_WINDOWS": 1, "BATCHES_PER_CHUNK": 0}
-    for name, value in sizes.items():
+    for name, value in SIZES.items():
         monkeypatch.setattr(run, name, value)
 
 
-def in_parts(inputs, folder, count):
-    records = [folder / f"{number}-of-{count}.json" for number in range(1, count + 1)]
-    for number, record in enumerate(records, start=1):
-        assert start(inputs, record, "--part", f"{number}/{count}", "--work-dir", folder / "work") == 0
-    return records
+@pytest.fixture(scope="module")
+def made_parts(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SIZES.items():
+            patch.setattr(run, name, value)
+        for number in (1, 2, 3):
+            words = ("--part", f"{number}/3", "--work-dir", folder / "work")
+            assert start(inputs, folder / f"{number}-of-3.json", *words) == 0
+    return folder
 
 
-def test_parts_gathered_have_the_bytes_of_one_run(inputs, tmp_path, small_chunks):
+@pytest.fixture
+def records(made_parts, tmp_path):
+    """Three parts of a run, whose files a test may damage."""
+    folder = shutil.copytree(made_parts, tmp_path / "parts")
+    paths = sorted(folder.glob("*.json"))
+    for path in paths:
+        path.write_text(path.read_text().replace(str(made_parts), str(folder)))
+    return paths
+
+
+def test_parts_gathered_have_the_bytes_of_one_run(inputs, records, tmp_path, small_chunks):
     assert start(inputs, tmp_path / "whole") == 0
-    records = in_parts(inputs, tmp_path, 3)
     shards = [len(json.loads(record.read_text())["content"]["shards"]) for record in records]
     assert min(shards) >= 2 and max(shards) - min(shards) <= 2  # shares of the work, not of the contigs
     assert start(inputs, tmp_path / "gathered", "--gather", *reversed(records)) == 0
     assert contents(tmp_path / "gathered") == contents(tmp_path / "whole")
     one, other = (files.read_manifest(tmp_path / name)["content"] for name in ("whole", "gathered"))
     assert one == other
-    assert not list((tmp_path / "work").rglob("*.npz"))
+    assert not list(records[0].parent.rglob("*.npz"))
 
 
 @pytest.mark.parametrize(
@@ -104,8 +127,7 @@ def test_parts_gathered_have_the_bytes_of_one_run(inputs, tmp_path, small_chunks
         ),
     ],
 )
-def test_parts_that_cannot_be_gathered(damage, pattern, inputs, tmp_path, small_chunks, capsys):
-    records = in_parts(inputs, tmp_path, 3)
+def test_parts_that_cannot_be_gathered(damage, pattern, inputs, records, tmp_path, small_chunks, capsys):
     damage(records)
     capsys.readouterr()
     assert start(inputs, tmp_path / "out", "--gather", *records) == 2
@@ -118,8 +140,7 @@ def shard_of(record):
     return Path(content["run"]["folder"]) / f"shard_{int(next(iter(content['content']['shards']))):06d}.npz"
 
 
-def test_parts_of_other_settings_are_refused(inputs, tmp_path, small_chunks, capsys):
-    records = in_parts(inputs, tmp_path, 2)
+def test_parts_of_other_settings_are_refused(inputs, records, tmp_path, small_chunks, capsys):
     assert start(inputs, tmp_path / "out", "--overlap", 0.5, "--gather", *records) == 2
     assert "is a part of another run (settings, inputs or version differ)" in capsys.readouterr().err
 
