@@ -21,6 +21,7 @@ def made(tmp_path):
         f"species/{SPECIES}/windows/tiles.bed",
         f"species/{SPECIES}/windows/tiles.bed.manifest.json",
         f"species/{SPECIES}/segmentation/elements.metrics.tsv",
+        f"species/{SPECIES}/segmentation/elements.beside_published.tsv",
         f"species/{SPECIES}/expression/rna_seq.tsv",
         f"tasks/promoters.{SPECIES}/summary.tsv",
         "models/demo_nt/config.json",

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from figure_tables import task_summary
-from report_results import CARD, SPECIES, make_figure, make_results
+from report_results import CARD, SPECIES, make_figure, make_results, published_scores
 
 from dnalm.errors import UserError
 from dnalm.report import genomes, images, key_numbers, markdown, page, provenance, text
@@ -126,6 +126,8 @@ def test_the_numbers_of_the_tables_are_on_the_page(parsed):
         "Macaque piece has no annotation: predictions are not scored.",
         "outside the held-out region the backbone saw these genes' DNA",
         "own_strand, labels of the given strand",
+        "bases called from 0.5 on",
+        "Over 10 samplings with shifted window starts, the SD of the MCC is at most 0.0004",
         "0.620 ± 0.060",
         "random weights 0.440; k-mer counts 0.350; one-hot 0.260",
         "No model card came with this checkpoint.",
@@ -158,6 +160,17 @@ def test_without_runs_the_sections_say_so(tmp_path):
     read = Page(page.build(Sources(settings, results), DATE))
     assert read.faults == []
     for words in ("predicts no elements", "has no task", "predicts no expression", "draws no map"):
+        assert words in read.text
+
+
+def test_published_scores_stand_only_beside_the_papers_own_model(tmp_path, made):
+    assert "SegmentNT" not in made  # the demo's models are none of the paper's
+    config, results, _ = make_results(tmp_path, figures=False)
+    path = results / "species" / SPECIES / "segmentation" / "elements.beside_published.tsv"
+    published_scores(0.62).to_csv(path, sep="\t", index=False, na_rep="NA")
+    read = Page(page.build(Sources(json.loads(config.read_text()), results), DATE))
+    assert read.faults == []
+    for words in ("beside the scores of its paper", "SegmentNT-30kb, paper", "Exon no other sequences 0.600"):
         assert words in read.text
 
 

@@ -20,6 +20,10 @@ METRIC_NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "auPRC", "accuracy": "A
 SUMMARY_COLUMNS = ("task", "features", "layer", "metric", "mean", "sd2", "folds", "n", "base_rate")
 METRIC_COLUMNS = (
     "feature", "labels", "n_bases", "positives", "base_rate", "auprc", "auroc", "mcc", "best_mcc",
+    "threshold", "f1", "jaccard", "sov", "samplings", "mcc_sd",
+)  # fmt: skip
+PUBLISHED_COLUMNS = (
+    "feature", "mcc", "mcc_sd", "published_model", "published_mcc", "comparable", "reason",
 )  # fmt: skip
 PREDICTION_COLUMNS = ("gene_id", "value_column", "features", "layer", "observed", "predicted")
 

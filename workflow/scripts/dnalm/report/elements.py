@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from dnalm.figures.tables import METRIC_COLUMNS, read_table
+from dnalm.figures.tables import METRIC_COLUMNS, PUBLISHED_COLUMNS, read_table
 from dnalm.report.images import load_figures
 from dnalm.report.key_numbers import KeyNumber
 from dnalm.report.sources import Run, Sources
@@ -22,25 +22,59 @@ CONVENTIONS = {
 }
 
 
-def read_segmentation(sources: Sources, run: Run) -> pd.DataFrame:
-    """Reads a segmentation run's metrics."""
-    path = sources.species_file(run.species, f"segmentation/{run.name}.metrics.tsv")
-    return read_table(path, METRIC_COLUMNS, "table of metrics")
+def read_segmentation(sources: Sources, run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reads a segmentation run's metrics, and the published ones beside them."""
+    stem = f"segmentation/{run.name}"
+    metrics = sources.species_file(run.species, f"{stem}.metrics.tsv")
+    beside = sources.species_file(run.species, f"{stem}.beside_published.tsv")
+    return (
+        read_table(metrics, METRIC_COLUMNS, "table of metrics"),
+        read_table(beside, PUBLISHED_COLUMNS, "table of published scores"),
+    )
 
 
 def segmentation_table(metrics: pd.DataFrame, run: Run) -> Table:
     """Returns one row per feature, base rate beside the scores."""
     rows = []
     for _, row in metrics.iterrows():
-        scores = [number(row[metric]) for metric in ("auprc", "auroc", "mcc", "best_mcc")]
+        names = ("auprc", "auroc", "mcc", "f1", "jaccard", "sov", "best_mcc")
         sizes = [count(row["n_bases"]), count(row["positives"]), rate(row["base_rate"])]
-        rows.append([words(str(row["feature"])), *sizes, *scores])
-    headers = ["Element", "Bases", "Positives", "Base rate", "auPRC", "AUROC", "MCC at 0.5", "Best MCC"]
+        rows.append([words(str(row["feature"])), *sizes, *(number(row[name]) for name in names)])
+    headers = ["Element", "Bases", "Positives", "Base rate", "auPRC", "AUROC", "MCC", "F1", "Jaccard", "SOV"]
     kinds = list(dict.fromkeys(metrics["labels"].astype(str)))
     note = "Strand convention: " + "; ".join(CONVENTIONS.get(kind, kind) for kind in kinds)
-    note += ". Best MCC takes its threshold from the same bases and is optimistic."
+    note += f". MCC, F1, Jaccard and SOV of bases called from {metrics['threshold'].iloc[0]:g} on. "
+    note += "Best MCC takes its threshold from the same bases and is optimistic. "
+    note += "SOV compares whole segments of the element (SOV_refine)."
     title = f"{run.settings['model']} against the annotation of {species_name(run.species)} (run {run.name})"
-    return Table(title, headers, rows, note=note)
+    return Table(title, [*headers, "Best MCC"], rows, note=note + _spread(metrics))
+
+
+def _spread(metrics: pd.DataFrame) -> str:
+    """Says how much the MCC depends on which bases are scored."""
+    sampled = metrics[metrics["mcc_sd"].notna()]
+    if sampled.empty:
+        return ""
+    return (
+        f" Over {int(sampled['samplings'].max())} samplings with shifted window starts, the SD of the MCC is "
+        f"at most {sampled['mcc_sd'].max():.1g}: it tells of the choice of bases, not of the training."
+    )
+
+
+def published_table(beside: pd.DataFrame, run: Run) -> Table | None:
+    """Returns our MCC beside the paper's, with what keeps them apart; None for a model it does not know."""
+    known = beside[beside["published_mcc"].notna()]
+    if known.empty:
+        return None
+    rows = [
+        [words(str(row["feature"])), str(row["comparable"]), str(row["reason"])]
+        + [number(row[name]) for name in ("mcc", "mcc_sd", "published_mcc")]
+        for _, row in known.iterrows()
+    ]
+    headers = ["Element", "Comparable", "Because", "MCC", "SD", f"{known['published_model'].iloc[0]}, paper"]
+    title = f"{run.settings['model']} beside the scores of its paper (run {run.name})"
+    note = "Published: de Almeida et al. 2025, Supplementary Table 2, human chromosomes 20 and 21."
+    return Table(title, headers, rows, text_columns=3, note=note)
 
 
 def times(score: float, base: float) -> str:
@@ -63,8 +97,10 @@ def segmentation_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
                 f"{species_name(run.species)} has no annotation: predictions are not scored."
             )
             continue
-        metrics = read_segmentation(sources, run)
+        metrics, beside = read_segmentation(sources, run)
         section.tables.append(segmentation_table(metrics, run))
+        if published := published_table(beside, run):
+            section.tables.append(published)
         for _, row in metrics[metrics["feature"].isin(MAIN_FEATURES)].iterrows():
             base, score = float(row["base_rate"]), float(row["auprc"])
             fold = times(score, base)
