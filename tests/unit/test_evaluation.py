@@ -1,5 +1,7 @@
 """Evaluation: tracks of known values against a small annotation, equal to scikit-learn."""
 
+from functools import reduce
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,11 +166,12 @@ def test_segments_are_those_of_the_scored_bases(tmp_path, monkeypatch, stretch):
                 track = levels[feature, strand][contig][span]
                 known = (scored[span, 0] & (track != MISSING_LEVEL)).astype(np.int8)
                 states = [known + (known & truth[span, 0]), known + (known & (track >= 30))]
-                parts.append(sov.overlap(*(sov.find_segments(state, 0) for state in states)))
+                # One sequence per strand and contig.
+                parts.append(sov.overlap_segments(*(sov.find_segments(state, 0) for state in states)))
         row = found.set_index("feature").loc[feature]
         total = parts[0] + parts[1] + parts[2] + parts[3]
-        assert row["sov"] == pytest.approx(sov.sov_refine(total))
-        assert row["sov_both_states"] == pytest.approx(sov.sov_refine(total, sov.STATES))
+        assert row["sov"] == pytest.approx(total.score())
+        assert row["sov_both_states"] == pytest.approx(total.score(sov.STATES))
         assert row["segments"] == total.segments > 0
 
 
@@ -236,9 +239,10 @@ def test_samplings_equal_whole_windows_cut_one_by_one(tmp_path, monkeypatch, win
     monkeypatch.setattr(counting, "STRETCH_BP", 64)
     about, levels = make_tracks(tmp_path, "either_strand")
     found = evaluation.evaluate_tracks(tmp_path, about, TABLE, REGIONS, window_bp=window)
-    truth, scores = [], []
+    truth, scores, segments = [], [], []
     for number in range(samplings.SAMPLINGS):
         parts: list[list] = [[], []]
+        sums = []
         for contig, span in SCORED.items():
             labels, _ = label_track(TABLE, contig, LENGTHS[contig], ("exon",), "either", True)
             track = levels["exon", "either"][contig]
@@ -246,12 +250,18 @@ def test_samplings_equal_whole_windows_cut_one_by_one(tmp_path, monkeypatch, win
                 keep = track[at : at + window] != MISSING_LEVEL
                 parts[0].append(labels[at : at + window, 0][keep])
                 parts[1].append(track[at : at + window][keep] / 100)
+                known = keep.astype(np.int8)
+                states = [labels[at : at + window, 0], track[at : at + window] >= 50]
+                pair = [sov.find_segments(known + (known & state), 0) for state in states]
+                sums.append(sov.overlap_segments(*pair))
+        segments.append(reduce(sov.SegmentOverlap.__add__, sums).score())
         truth.append(np.concatenate(parts[0]))
         scores.append(np.concatenate(parts[1]))
     rows = found.by_sampling[found.by_sampling["feature"] == "exon"]
     assert list(rows["n_bases"]) == [len(part) for part in truth]
     expected = [reference.matthews_corrcoef(t, s >= 0.5) for t, s in zip(truth, scores, strict=True)]
     assert list(rows["mcc"]) == pytest.approx(expected)
+    assert list(rows["sov_windows"]) == pytest.approx(segments, nan_ok=True)
     whole = found.whole.set_index("feature").loc["exon"]
     assert (whole["samplings"], whole["window_bp"]) == (10, window)
     assert whole["mcc_mean"] == pytest.approx(np.mean(expected))

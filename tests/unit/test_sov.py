@@ -14,8 +14,9 @@ def states_of(text):
     return np.array([STATE_OF[letter] for letter in text], np.int8)
 
 
-def overlaps_of(reference, predicted):
-    return sov.overlap(sov.find_segments(states_of(reference), 0), sov.find_segments(states_of(predicted), 0))
+def overlap_of(reference, predicted, factor=1.0):
+    segments = [sov.find_segments(states_of(text), 0) for text in (reference, predicted)]
+    return sov.overlap_segments(*segments, factor)
 
 
 def slow_segments(text, letter):
@@ -49,24 +50,24 @@ def slow_sov(reference, predicted, letters, factor=1.0):
 def test_a_shifted_segment_by_hand():
     # s1 = 2..5, s2 = 4..7: minov 2, maxov 6. Reference segments 2, 4 and 6 of 12 bases: the squared shares
     # sum to 56/144, the allowance is 2 x 144/56 = 36/7 and delta = 36/7 x 4/12 x 2/6 = 4/7.
-    overlaps = overlaps_of("..####......", "....####....")
-    assert sov.sov_refine(overlaps) == pytest.approx((2 + 4 / 7) / 6)
+    overlap = overlap_of("..####......", "....####....")
+    assert overlap.score() == pytest.approx((2 + 4 / 7) / 6)
     # Background: 0..1 in 0..3 (minov 2, maxov 4, delta 36/7 x 2/12 x 2/4 = 3/7) and 6..11 against 8..11
     # (minov 4, maxov 6, delta 36/7 x 6/12 x 4/6 = 12/7).
     negative = (2 + 3 / 7) / 4 * 2 + (4 + 12 / 7) / 6 * 6
-    assert sov.sov_refine(overlaps, (sov.NEGATIVE,)) == pytest.approx(negative / 8)
-    assert sov.sov_refine(overlaps, sov.STATES) == pytest.approx((negative + (2 + 4 / 7) / 6 * 4) / 12)
+    assert overlap.score((sov.NEGATIVE,)) == pytest.approx(negative / 8)
+    assert overlap.score(sov.STATES) == pytest.approx((negative + (2 + 4 / 7) / 6 * 4) / 12)
 
 
 def test_a_split_segment_counts_once_per_partner():
     # s1 of 6 bases against two of 2: each pair has minov 2, maxov 6; N = 12. Squared shares (1 + 36 + 1)/64.
-    overlaps = overlaps_of(".######.", ".##..##.")
+    overlap = overlap_of(".######.", ".##..##.")
     delta = 2 * 64 / 38 * 6 / 8 * 2 / 6
-    assert sov.sov_refine(overlaps) == pytest.approx(2 * (2 + delta) / 6 * 6 / 12)
+    assert overlap.score() == pytest.approx(2 * (2 + delta) / 6 * 6 / 12)
 
 
 def test_the_allowance_never_lifts_a_pair_above_one():
-    assert sov.sov_refine(overlaps_of("#.#.#.####", "#.#.#.###.")) == pytest.approx(1.0)
+    assert overlap_of("#.#.#.####", "#.#.#.###.").score() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +82,18 @@ def test_the_allowance_never_lifts_a_pair_above_one():
     ],
 )
 def test_ends_of_the_scale(reference, predicted, expected):
-    assert sov.sov_refine(overlaps_of(reference, predicted)) == pytest.approx(expected, nan_ok=True)
+    assert overlap_of(reference, predicted).score() == pytest.approx(expected, nan_ok=True)
 
 
 def test_an_unmatched_segment_lowers_the_score():
     # Two segments of 3, one found exactly: (3/3 x 3) / (3 + 3).
-    assert sov.sov_refine(overlaps_of("###...###", "###......")) == pytest.approx(0.5)
+    assert overlap_of("###...###", "###......").score() == pytest.approx(0.5)
 
 
 def test_missing_bases_split_segments():
-    whole, split = overlaps_of(".######.", ".######."), overlaps_of(".##--##.", ".##--##.")
+    whole, split = overlap_of(".######.", ".######."), overlap_of(".##--##.", ".##--##.")
     assert (whole.segments, split.segments) == (1, 2)
-    assert split.reference_bp[sov.POSITIVE] == 4 and sov.sov_refine(split) == 1.0
+    assert split.total[sov.POSITIVE] == 4 and split.score() == 1.0
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -112,10 +113,10 @@ def test_random_segments_equal_the_slow_reference(seed, missing):
         "".join("-" if lost else ".#"[int(value)] for value, lost in zip(track, gone, strict=False))
         for track in (reference[:size], predicted[:size])
     ]
-    overlaps = overlaps_of(*texts)
-    assert sov.sov_refine(overlaps) == pytest.approx(slow_sov(*texts, "#"))
-    assert sov.sov_refine(overlaps, sov.STATES) == pytest.approx(slow_sov(*texts, ".#"))
-    assert sov.sov_refine(overlaps, allowance_factor=0.1) == pytest.approx(slow_sov(*texts, "#", 0.1))
+    overlap = overlap_of(*texts)
+    assert overlap.score() == pytest.approx(slow_sov(*texts, "#"))
+    assert overlap.score(sov.STATES) == pytest.approx(slow_sov(*texts, ".#"))
+    assert overlap_of(*texts, factor=0.1).score() == pytest.approx(slow_sov(*texts, "#", 0.1))
 
 
 @pytest.mark.parametrize("stretch", [1, 7, 64, 400])
@@ -127,18 +128,47 @@ def test_segments_of_stretches_join(stretch):
         assert getattr(joined, name).tolist() == getattr(whole, name).tolist()
 
 
-def test_strands_and_contigs_are_one_pool():
-    # The sum of two sequences is the sequence of both with unknown bases between.
-    one, two = ("..###..#", ".##....#"), ("#..##...", "#.##..#.")
-    summed = overlaps_of(*one) + overlaps_of(*two)
-    joined = overlaps_of(*(first + "-" + second for first, second in zip(one, two, strict=True)))
-    assert summed.segments == joined.segments == 4
-    for states in ((sov.POSITIVE,), sov.STATES):
-        assert sov.sov_refine(summed, states) == pytest.approx(sov.sov_refine(joined, states))
+def slow_sums(texts, letters):
+    """Sums over sequences: scores weighted by their N(i)."""
+    totals = []
+    for reference, predicted in texts:
+        total = 0
+        for letter in letters:
+            for one in slow_segments(reference, letter):
+                partners = [two for two in slow_segments(predicted, letter) if set(one) & set(two)]
+                total += len(one) * max(1, len(partners))
+        totals.append(total)
+    scores = [slow_sov(*pair, letters) if total else 0.0 for pair, total in zip(texts, totals, strict=True)]
+    return np.dot(scores, totals) / sum(totals)
+
+
+def test_sequences_are_one_pool_with_an_allowance_each():
+    texts = [("..###..#", "#..##..."), (".##....#", "#.##..#."), ("........", "..#.....")]
+    summed = overlap_of(*texts[0]) + overlap_of(*texts[1]) + overlap_of(*texts[2])
+    assert summed.segments == 4
+    assert summed.score() == pytest.approx(slow_sums(texts, "#"))
+    assert summed.score(sov.STATES) == pytest.approx(slow_sums(texts, ".#"))
+
+
+@pytest.mark.parametrize("window", [4, 9, 25])
+def test_segments_are_cut_at_windows_which_are_sequences(window):
+    generator = np.random.default_rng(window)
+    texts = ["".join(".#"[value] for value in generator.integers(0, 2, 30).repeat(3)) for _ in range(2)]
+    texts = [text[:40] + "--" + text[42:] for text in texts]
+    # Two regions: whole windows of 5..44 and of 50..90.
+    windows = [
+        (at, at + window) for low, high in ((5, 44), (50, 90)) for at in range(low, high - window + 1, window)
+    ]
+    both = [sov.find_segments(states_of(text), 1000) for text in texts]
+    cut = [sov.cut_segments(segments, np.array(windows) + 1000) for segments in both]
+    found = sov.overlap_segments(*cut)
+    parts = [tuple(text[start:end] for text in texts) for start, end in windows]
+    assert found.score() == pytest.approx(slow_sums(parts, "#"))
+    assert found.score(sov.STATES) == pytest.approx(slow_sums(parts, ".#"))
 
 
 def test_random_pairs_score_low_and_better_ones_higher():
     reference = "." * 20 + "#" * 20 + "." * 60
     shifted = [reference[-shift:] + reference[:-shift] if shift else reference for shift in range(0, 20, 4)]
-    scores = [sov.sov_refine(overlaps_of(reference, other)) for other in shifted]
+    scores = [overlap_of(reference, other).score() for other in shifted]
     assert scores == sorted(scores, reverse=True) and len(set(scores)) > 3

@@ -21,7 +21,7 @@ from dnalm.errors import UserError
 from dnalm.labels import STRANDS, label_track
 from dnalm.metrics import ScoreCounts, first_called
 from dnalm.segmentation import sov
-from dnalm.segmentation.samplings import make_pieces
+from dnalm.segmentation.samplings import kept_windows, make_pieces, shifts
 from dnalm.stitching import Span, merge_spans
 from dnalm.tracks import MISSING_LEVEL, open_track, read_levels
 
@@ -42,7 +42,8 @@ class Tallies:
     contigs: dict[Group, Codes] = field(default_factory=dict)
     samplings: dict[Group, Codes] = field(default_factory=dict)
     gene_types: dict[Group, Codes] = field(default_factory=dict)
-    overlaps: dict[Group, sov.Overlaps] = field(default_factory=dict)  # by contig
+    overlaps: dict[Group, sov.SegmentOverlap] = field(default_factory=dict)  # by contig
+    window_overlaps: dict[Group, sov.SegmentOverlap] = field(default_factory=dict)  # by sampling
 
     @property
     def levels(self) -> int:
@@ -103,7 +104,7 @@ def count_tracks(
                         _count(tallies, codes, feature, contig, start, pieces, genes)
                         found[feature].add(codes, start, tallies.levels, cutoff)
                 for feature, parts in found.items():
-                    _add(tallies.overlaps, (feature, contig), parts.overlaps())
+                    _overlap(tallies, parts, feature, contig, spans, window_bp)
     return tallies
 
 
@@ -134,8 +135,16 @@ class _Parts:
         for parts, high in ((self.reference, positive), (self.predicted, called)):
             parts.append(sov.find_segments(known.astype(np.int8) + high, start))
 
-    def overlaps(self) -> sov.Overlaps:
-        return sov.overlap(sov.join_segments(self.reference), sov.join_segments(self.predicted))
+
+def _overlap(
+    tallies: Tallies, parts: _Parts, feature: str, contig: str, spans: Sequence[Span], window_bp: int | None
+) -> None:
+    both = sov.join_segments(parts.reference), sov.join_segments(parts.predicted)
+    _add(tallies.overlaps, (feature, contig), sov.overlap_segments(*both))
+    for number, shift in enumerate(shifts(window_bp) if window_bp else ()):
+        windows = kept_windows(spans, shift, window_bp)
+        cut = [sov.cut_segments(segments, windows) for segments in both]
+        _add(tallies.window_overlaps, (feature, number), sov.overlap_segments(*cut))
 
 
 def _stretches(

@@ -52,7 +52,8 @@ SOV_COLUMNS = (
     "sov",  # SOV_refine of these
     "sov_both_states",  # of the background's segments too
 )
-SAMPLED = ("mcc", "auprc", "f1", "jaccard")  # with mean and SD over the samplings
+WINDOW_SOV = "sov_windows"  # SOV_refine of segments cut at the sampling's windows, each a sequence
+SAMPLED = ("mcc", "auprc", "f1", "jaccard", WINDOW_SOV)  # with mean and SD over the samplings
 METRIC_COLUMNS = (
     "feature",
     *SCORE_COLUMNS,
@@ -63,7 +64,7 @@ METRIC_COLUMNS = (
 )
 CONTIG_COLUMNS = ("feature", "contig", *SCORE_COLUMNS, *SOV_COLUMNS)
 GENE_TYPE_COLUMNS = ("feature", "gene_type", *SCORE_COLUMNS)
-SAMPLING_COLUMNS = ("feature", "sampling", *SCORE_COLUMNS)
+SAMPLING_COLUMNS = ("feature", "sampling", *SCORE_COLUMNS, WINDOW_SOV)
 log = logging.getLogger("dnalm")
 
 
@@ -154,7 +155,11 @@ def _tables(
             for feature, name in ordered
         ]
 
-    by_sampling = pd.DataFrame(rows(tallies.samplings, "sampling"), columns=list(SAMPLING_COLUMNS))
+    samplings = [
+        {**row, WINDOW_SOV: tallies.window_overlaps[row["feature"], row["sampling"]].score()}
+        for row in rows(tallies.samplings, "sampling")
+    ]
+    by_sampling = pd.DataFrame(samplings, columns=list(SAMPLING_COLUMNS))
     whole = []
     for feature in features:
         codes = sum(counts for (name, _), counts in tallies.contigs.items() if name == feature)
@@ -164,7 +169,7 @@ def _tables(
             {
                 "feature": feature,
                 **_scores(tallies, codes, feature, labels, threshold),
-                **_sov(reduce(sov.Overlaps.__add__, parts)),
+                **_sov(reduce(sov.SegmentOverlap.__add__, parts)),
                 "samplings": len(sampled),
                 "window_bp": window_bp,
                 **{f"{name}_mean": sampled[name].mean(skipna=False) for name in SAMPLED},
@@ -207,9 +212,9 @@ def _scores(tallies: Tallies, codes: Any, feature: str, labels: str, threshold: 
     }
 
 
-def _sov(overlaps: sov.Overlaps) -> dict[str, Any]:
+def _sov(overlap: sov.SegmentOverlap) -> dict[str, Any]:
     return {
-        "segments": overlaps.segments,
-        "sov": sov.sov_refine(overlaps),
-        "sov_both_states": sov.sov_refine(overlaps, sov.STATES),
+        "segments": overlap.segments,
+        "sov": overlap.score(),
+        "sov_both_states": overlap.score(sov.STATES),
     }

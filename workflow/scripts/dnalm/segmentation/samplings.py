@@ -1,9 +1,10 @@
 """Shifted samplings: the regions cut into windows whose first start is shifted ten times.
 
 SegmentNT scores its test chromosomes on ten samplings with shifted window starts and prints mean and
-standard deviation. Here the tracks are stitched, so that a sampling chooses bases, nothing else: the whole
-windows of a region follow each other without a gap, and two samplings differ at the ends of the regions.
-Each base is counted once, in the piece between two such ends; a sampling is the sum of its pieces.
+standard deviation. Here the tracks are stitched, so that a sampling chooses bases and where segments are
+cut, nothing else: the whole windows of a region follow each other without a gap, and two samplings differ
+at the ends of the regions. Each base is counted once, in the piece between two such ends; a sampling is the
+sum of its pieces.
 
 Source: de Almeida et al. 2025, SegmentNT, Methods (samplings of the test set).
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from dnalm.errors import UserError
 from dnalm.stitching import Span, merge_spans
@@ -33,6 +34,13 @@ def kept_span(start: int, end: int, shift: int, window_bp: int) -> Span:
     """Returns the bases of a region in whole windows of a sampling; empty where none fits."""
     first = min(start + shift, end)
     return first, first + (end - first) // window_bp * window_bp
+
+
+def kept_windows(spans: Sequence[Span], shift: int, window_bp: int) -> Int[np.ndarray, "W 2"]:
+    """Returns start and end of a sampling's windows on a contig, ascending."""
+    kept = [kept_span(start, end, shift, window_bp) for start, end in merge_spans(spans)]
+    starts = np.concatenate([np.arange(first, last, window_bp) for first, last in kept])
+    return np.stack([starts, starts + window_bp], axis=1)
 
 
 def make_pieces(start: int, end: int, window_bp: int) -> Iterator[tuple[int, int, Bool[np.ndarray, " N"]]]:
