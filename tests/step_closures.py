@@ -23,6 +23,7 @@ SCRIPTS_OF = {
     "embed": ["embed"],
     "segment": ["segment"],
     "evaluate": ["evaluate_segmentation"],
+    "elements": ["call_elements", "make_hub", "export_zarr"],
     "task": ["make_task"],
     "probe": ["train_probe", "summarise_task"],
     "expression": ["predict_expression"],

@@ -33,6 +33,7 @@ ROWS = (
     ("tasks",),
     ("probe", "expression"),
     ("figures",),
+    ("elements",),
     ("report",),
     ("pretrained",),
 )
@@ -119,7 +120,7 @@ STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
     "model": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
     "gpu": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
-    "analysis": ("evaluate", "task", "probe", "expression", "figures", "report"),
+    "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report"),
 }
 NEVER_RUN = {"analysis": {"jax", "dm-haiku"}}  # behind names that these steps share with the models
 

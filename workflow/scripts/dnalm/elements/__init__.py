@@ -1,0 +1,1 @@
+"""What is opened after a segmentation: called elements, files for genome browsers, arrays for programs."""
