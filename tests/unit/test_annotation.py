@@ -186,6 +186,12 @@ def test_gff3_says_what_gtf_says(tmp_path, strand):
     assert rows_of(table, "CDS") == [["CDS", 44, 60, strand, "g", "t1"], ["CDS", 70, 77, strand, "g", "t1"]]
 
 
+@pytest.mark.parametrize("key", ["biotype", "gene_biotype", "gene_type"])
+def test_types_of_genes_of_ensembl_ncbi_and_gencode(tmp_path, key):
+    table = read(tmp_path, GFF3.replace("{s}", "+").replace(";biotype=", f";{key}="))
+    assert set(table["biotype"]) == {"protein_coding"}
+
+
 def test_gff3_of_other_shapes(tmp_path):
     text = "\n".join(
         "c\ts\t" + line

@@ -61,7 +61,8 @@ def gff3_rows(block: pa.Table, cds_verified: tuple[str, str] | None) -> pd.DataF
     rows = block.drop_columns(["attributes"]).to_pandas()
     rows["id"], rows["parent"] = values("ID"), values("Parent")
     rows["own_gene_id"], rows["own_transcript_id"] = values("gene_id"), values("transcript_id")
-    rows["gene_name"], rows["biotype"] = values("Name", "gene"), values("biotype", "gene_biotype")
+    rows["gene_name"] = values("Name", "gene")
+    rows["biotype"] = values("biotype", "gene_biotype", "gene_type")  # Ensembl, NCBI, GENCODE
     rows["circular"] = values("Is_circular") == "true"
     rows["cds_verified"] = True
     if cds_verified:
