@@ -60,6 +60,7 @@ def main(argv=None) -> None:
         ),
         arguments.output.name: found.whole,
     }
+    files.manifest_path(arguments.output).unlink(missing_ok=True)  # of earlier tables, replaced now
     evaluation.write_tables(arguments.output.parent, tables)
     inputs = {name: arguments.tracks / name for name in about["tracks"]}
     inputs |= {"annotation": arguments.annotation, "genome": arguments.genome}
