@@ -69,9 +69,8 @@ def segment_checkpoint(wildcards):
 
 def evaluate_options(wildcards):
     run = SETTINGS["segmentation"][wildcards.run]
-    return options(
-        regions=region_list(run["regions"], wildcards.species), model=run["model"]
-    )
+    named = [] if run.get("bed") else region_list(run["regions"], wildcards.species)
+    return options(regions=named, model=run["model"])
 
 
 def tracks_folder(wildcards, input):

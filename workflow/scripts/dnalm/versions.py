@@ -12,6 +12,7 @@ VERSIONS = {
     "checkpoint": 1,
     "embed": 1,
     "segment": 2,  # isolated Ns are filled for the input
+    "elements": 1,
     "evaluate": 1,
     "task": 1,
     "probe": 1,
