@@ -1,0 +1,57 @@
+"""Predictions of whole small genomes, unrounded or as levels, with toy models or small real ones."""
+
+from contextlib import contextmanager
+
+import jax
+import numpy as np
+
+from dnalm.segmentation.predict import Predictor, track_list
+from dnalm.stitching import find_pieces, make_chunks
+from dnalm.tracks import MISSING_LEVEL
+
+
+@contextmanager
+def compiled_once(folder):
+    """Keeps compiled programs in a folder meanwhile: runs of one shape compile once."""
+    names = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0.0}
+    before = {name: getattr(jax.config, name) for name in names}
+    for name, value in names.items():
+        jax.config.update(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+def predict(
+    genome,
+    layout,
+    config,
+    params=None,
+    function=None,
+    resolution=None,
+    max_filled_n=0,
+    chunk_bp=1 << 19,
+    batch_size=4,
+):
+    """Returns contig -> values (S, T) of all bases: float32 with NaN, or levels if there is a resolution."""
+    predictor = Predictor(
+        genome,
+        {} if params is None else params,
+        config,
+        layout,
+        resolution,
+        jax.local_devices(),
+        batch_size,
+        function,
+        max_filled_n=max_filled_n,
+    )
+    tracks = len(track_list(config, layout.reverse))
+    empty = np.float32(np.nan) if resolution is None else np.uint16(MISSING_LEVEL)
+    found = {contig: np.full((length, tracks), empty) for contig, length in genome.lengths.items()}
+    pieces = {contig: find_pieces(genome.sequence(contig), max_filled_n) for contig in found}
+    regions = {contig: [(0, length)] for contig, length in genome.lengths.items()}
+    for chunk in make_chunks(pieces, regions, chunk_bp):
+        found[chunk.contig][chunk.start : chunk.end] = predictor.levels(chunk)
+    return found
