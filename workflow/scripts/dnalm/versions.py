@@ -6,19 +6,19 @@ that Snakemake runs the step again (it does not see edits of scripts or of this 
 
 VERSIONS = {
     "genome": 1,
-    "annotation": 1,
+    "annotation": 2,
     "mask": 1,
     "windows": 1,
     "checkpoint": 1,
     "embed": 1,
     "segment": 2,  # isolated Ns are filled for the input
     "elements": 1,
-    "evaluate": 1,
+    "evaluate": 2,
     "task": 1,
     "probe": 1,
     "expression": 1,
     "figures": 1,
-    "report": 1,
+    "report": 2,
     "pretrain": 1,
     "train_segmentation": 1,
 }
