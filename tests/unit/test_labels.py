@@ -26,7 +26,9 @@ ROWS = [
     ("c", 20, 22, "-", "three_prime_utr", "g2", "t3", True),
     ("d", 0, 40, "+", "exon", "g3", "t4", True),
 ]
-TABLE = pd.DataFrame(ROWS, columns=COLUMNS)
+TABLE = pd.DataFrame(ROWS, columns=COLUMNS).assign(biotype="")
+TABLE.loc[0, "biotype"] = "protein_coding"
+TABLE.loc[len(TABLE)] = ("c", 20, 36, "-", "gene", "g2", None, True, "lincRNA")
 
 
 def bases(*pieces):
@@ -42,6 +44,9 @@ def positives(feature, strand, **options):
 @pytest.mark.parametrize(
     ("feature", "strand", "expected"),
     [
+        ("protein_coding_gene", "+", bases((2, 18))),
+        ("protein_coding_gene", "-", []),
+        ("lncRNA", "either", bases((20, 36))),
         ("exon", "+", bases((2, 6), (9, 12), (15, 18))),
         ("exon", "-", bases((20, 25), (30, 35))),
         ("exon", "either", bases((2, 6), (9, 12), (15, 18), (20, 25), (30, 35))),
@@ -107,6 +112,8 @@ def test_exons_that_name_no_transcript_have_no_introns(unknown):
 def test_slugs_are_unique_and_fit_for_file_names():
     slugs = [labels.slug(feature) for feature in labels.FEATURES]
     assert slugs == [
+        "protein_coding_gene",
+        "lncrna",
         "exon",
         "intron",
         "splice_donor",
@@ -122,10 +129,16 @@ def test_slugs_are_unique_and_fit_for_file_names():
 @pytest.mark.parametrize(
     ("features", "strand", "message"),
     [
-        (["enhancer"], "+", r"feature 'enhancer': has no label \(expected one of exon, intron"),
+        (["enhancer"], "+", r"feature 'enhancer': has no label \(expected one of protein_coding_gene, lncRNA, exon"),
         (["exon"], ".", r"strand '\.': is none of"),
     ],
 )
 def test_what_has_no_label_is_refused(features, strand, message):
     with pytest.raises(UserError, match=message):
         labels.label_track(TABLE, "c", 40, features, strand)
+
+
+def test_types_of_genes_are_known_where_genes_have_one():
+    assert labels.known_features(TABLE) == list(labels.FEATURES)
+    untyped = labels.known_features(TABLE.assign(biotype=""))
+    assert untyped == [feature for feature in labels.FEATURES if feature not in labels.GENES]

@@ -1,6 +1,6 @@
 """Per-base labels of genomic elements from an annotation; one definition for training and evaluation.
 
-Exon and intron are unions over transcripts and may overlap. A splice donor is the first base of an intron
+Genes are the annotation's gene rows of a type. Exon and intron are unions over transcripts and may overlap. A splice donor is the first base of an intron
 and an acceptor its last, in the direction of transcription: one base each. CDS and UTRs are the
 annotation's own rows. Coordinates are 0-based and half-open, on the forward strand of the contig.
 """
@@ -15,7 +15,24 @@ from jaxtyping import Bool
 
 from dnalm.errors import UserError
 
-FEATURES = ("exon", "intron", "splice_donor", "splice_acceptor", "CDS", "5UTR", "3UTR")
+# Types of genes, as Ensembl and GENCODE name them today and named them before release 97.
+GENES = {
+    "protein_coding_gene": ("protein_coding",),
+    "lncRNA": (
+        "lncRNA",
+        "lincRNA",
+        "antisense",
+        "antisense_RNA",
+        "sense_intronic",
+        "sense_overlapping",
+        "processed_transcript",
+        "3prime_overlapping_ncRNA",
+        "bidirectional_promoter_lncRNA",
+        "macro_lncRNA",
+        "non_coding",
+    ),
+}
+FEATURES = (*GENES, "exon", "intron", "splice_donor", "splice_acceptor", "CDS", "5UTR", "3UTR")
 CODING = {"CDS": "CDS", "5UTR": "five_prime_utr", "3UTR": "three_prime_utr"}  # feature -> annotation type
 SLUGS = {"CDS": "cds", "5UTR": "five_prime_utr", "3UTR": "three_prime_utr"}
 STRANDS = {"+": ("+",), "-": ("-",), "either": ("+", "-")}
@@ -43,6 +60,12 @@ def introns(table: pd.DataFrame) -> pd.DataFrame:
     return gaps[["contig", "start", "end", "strand", "gene_id", "transcript_id"]].reset_index(drop=True)
 
 
+def known_features(table: pd.DataFrame) -> list[str]:
+    """Returns the features that an annotation can tell: types of genes only where its genes have one."""
+    typed = bool(((table["type"] == "gene") & table["biotype"].fillna("").ne("")).any())
+    return [feature for feature in FEATURES if typed or feature not in GENES]
+
+
 def feature_intervals(table: pd.DataFrame, feature: str) -> pd.DataFrame:
     """Returns where a feature lies: contig, start, end, strand, transcript_id; repeats are not merged.
 
@@ -52,6 +75,9 @@ def feature_intervals(table: pd.DataFrame, feature: str) -> pd.DataFrame:
     columns = ["contig", "start", "end", "strand", "transcript_id"]
     if feature == "exon" or feature in CODING:
         return table.loc[table["type"] == CODING.get(feature, "exon"), columns].reset_index(drop=True)
+    if feature in GENES:
+        genes = (table["type"] == "gene") & table["biotype"].isin(GENES[feature])
+        return table.loc[genes, columns].reset_index(drop=True)
     if feature not in FEATURES:
         raise UserError(
             f"feature {feature!r}", f"has no label (expected one of {', '.join(FEATURES)})", "Leave it out."

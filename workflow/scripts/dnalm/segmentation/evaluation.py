@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dnalm import metrics
 from dnalm.errors import UserError
 from dnalm.files import atomic_path, read_manifest
-from dnalm.labels import CODING, FEATURES
+from dnalm.labels import CODING, known_features
 from dnalm.segmentation import sov
 from dnalm.segmentation.counting import Tallies, count_tracks
 from dnalm.stitching import Span
@@ -121,7 +121,7 @@ def evaluate_tracks(
         window_bp: of the shifted samplings (`samplings`); none without it.
     """
     known = {track["feature"] for track in about["tracks"].values()}
-    features = [feature for feature in FEATURES if feature in known]
+    features = [feature for feature in known_features(table) if feature in known]
     if others := sorted(known - set(features)):
         log.warning("no labels for %s: not scored", ", ".join(others))
     tallies = count_tracks(
