@@ -16,6 +16,7 @@ RULES = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
 # Bottom up; a module imports only from rows above its own (or from its own package).
 ROWS = (
     ("errors", "versions"),
+    ("leases",),
     ("files", "cli", "device"),
     ("download",),
     ("genome",),

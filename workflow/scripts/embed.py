@@ -34,7 +34,7 @@ def parse_arguments(argv):
     add("--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output)")
     add("--force", action="store_true", help="write per-token output of any size")
     add("--output", type=Path, required=True, help=".h5ad (or .zarr with --pooling none)")
-    cli.add_device_argument(parser)
+    cli.add_device_argument(parser, several=True)
     return parser.parse_args(argv)
 
 
@@ -55,7 +55,7 @@ def read_source(arguments):
 @cli.command
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
-    select_device(arguments.device)  # before anything else touches JAX
+    select_device(arguments.device, arguments.devices)  # before anything else touches JAX
     import jax
 
     from dnalm import checkpoints

@@ -38,14 +38,15 @@ def parse_arguments(argv):
     add("--part", help="i/n: compute this share alone; --output-dir is then the JSON file that says so")
     add("--gather", type=Path, nargs="+", help="write the tracks from these parts' files; computes nothing")
     add("--output-dir", type=Path, required=True, help="folder for the tracks")
-    cli.add_device_argument(parser)
+    cli.add_device_argument(parser, several=True)
     return parser.parse_args(argv)
 
 
 @cli.command
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
-    select_device("cpu" if arguments.gather else arguments.device)  # before anything else touches JAX
+    device = "cpu" if arguments.gather else arguments.device
+    select_device(device, arguments.devices)  # before anything else touches JAX
     import jax
 
     from dnalm.engine.memory import parse_batch_size

@@ -27,14 +27,20 @@ def make_parser(docstring: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=docstring, formatter_class=Formatter)
 
 
-def add_device_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds `--device`, which says where models run."""
+def add_device_argument(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Adds `--device`, which says where models run, and where a step uses several `--devices`."""
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "tpu"),
         default="auto",
         help="where the model runs; auto takes an accelerator where one is seen, else the CPU",
     )
+    if several:
+        parser.add_argument(
+            "--devices",
+            default="auto",
+            help="how many GPUs to wait for and use; auto: those of CUDA_VISIBLE_DEVICES or Slurm, else one",
+        )
 
 
 def command(main: Callable[[Sequence[str] | None], None]) -> Callable[[Sequence[str] | None], int]:
