@@ -13,6 +13,7 @@ from dnalm.embeddings.embedder import Embedder
 from dnalm.embeddings.settings import Settings, about, check_token_limit
 from dnalm.embeddings.sources import Source
 from dnalm.engine.h5ad import EmbeddingWriter
+from dnalm.engine.interrupt import StopSignal
 from dnalm.engine.memory import describe
 from dnalm.engine.preflight import GIB, check_output, inputs_unchanged
 from dnalm.engine.shards import Shards, run_key
@@ -116,8 +117,9 @@ def _write_pooled(
         files.atomic_path(output) as temporary,
         EmbeddingWriter(temporary, frame, widths, settings.dtype, facts) as writer,
     ):
-        for values in embedder.run(shards, cli.progress):
-            writer.append(values)
+        with StopSignal("shard") as stop:
+            for values in stop.watch(embedder.run(shards, cli.progress), len(embedder.shards)):
+                writer.append(values)
         files.manifest_path(output).unlink(missing_ok=True)  # of an earlier result, which is replaced now
     if embedder.missing:
         log.warning("%d windows hold no known base: their embedding is missing (NaN)", embedder.missing)
@@ -133,7 +135,11 @@ def _write_tokens(
     config: Any,
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    with TokenWriter(output, frame, settings.layers, config.embed_dim, settings.dtype, facts) as writer:
-        for values, spans in embedder.run_tokens(shards, cli.progress):
+    with (
+        TokenWriter(output, frame, settings.layers, config.embed_dim, settings.dtype, facts) as writer,
+        StopSignal("shard") as stop,
+    ):
+        tokens = embedder.run_tokens(shards, cli.progress)
+        for values, spans in stop.watch(tokens, len(embedder.shards)):
             writer.append(values, spans)
     return {"sha256": writer.digests()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
+from dnalm.engine.interrupt import StopSignal
 from dnalm.engine.memory import batch_rows, describe
 from dnalm.engine.preflight import check_output, inputs_unchanged, remove_stale
 from dnalm.engine.shards import Shards, run_key, weights_sha256
@@ -143,8 +144,8 @@ def segment_part(
     """Computes one part's shards into `work_dir` and writes down which they are, for `gather_parts`."""
     computing = _Computing(job, devices, work_dir, batch_size, PART_CHUNK_BP)
     mine = share(computing.groups, job.layout, part)
-    with inputs_unchanged(list(job.all_inputs.values())):
-        for number in cli.progress(mine, "chunks", len(mine)):
+    with inputs_unchanged(list(job.all_inputs.values())), StopSignal("chunk") as stop:
+        for number in stop.watch(cli.progress(mine, "chunks", len(mine)), len(mine)):
             computing.levels(number, computing.groups[number])
     identity = parts.identity(computing.about, job.all_inputs)
     parts.write_part(output, part, identity, computing.shards, mine)
@@ -247,9 +248,11 @@ def _write(
         inputs_unchanged(list(job.all_inputs.values())),
         write_tracks(paths, job.genome.lengths, job.resolution) as writer,
     ):
-        for number, group in enumerate(cli.progress(groups, "chunks", len(groups))):
-            for chunk, values in zip(group, levels(number, group), strict=True):
-                writer.add(chunk.contig, chunk.start, values)
+        with StopSignal("chunk") as stop:
+            shown = cli.progress(groups, "chunks", len(groups))
+            for number, group in enumerate(stop.watch(shown, len(groups))):
+                for chunk, values in zip(group, levels(number, group), strict=True):
+                    writer.add(chunk.contig, chunk.start, values)
         files.manifest_path(output_dir).unlink(missing_ok=True)  # of an earlier result, replaced now
     rows = list(filled_within(pieces, job.regions))
     outputs = [*paths, filled]

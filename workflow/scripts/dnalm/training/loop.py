@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dnalm.engine.interrupt import StopSignal
 from dnalm.errors import UserError
-from dnalm.training.interrupt import StopSignal
 from dnalm.training.prefetch import prefetch
 from dnalm.training.recipe import Recipe
 from dnalm.training.state import Progress, load_state, save_state
