@@ -135,3 +135,16 @@ def test_an_empty_configuration_is_never_the_default(tmp_path):
     path.write_text("# nothing\n")
     with pytest.raises(UserError, match="the configuration is empty"):
         configuration.locator([path])
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "memory_mb"),
+    [
+        ("demo_nt", "float32", 8000),
+        ("50M_multi_species_v2", "float32", 8000),
+        ("2B5_multi_species", "float32", 16740),
+        ("2B5_multi_species", "bfloat16", 23109),  # on a CPU the float32 copies stay
+    ],
+)
+def test_a_job_s_memory_follows_from_its_model(model, precision, memory_mb):
+    assert configuration.model_facts(model).memory_mb(precision) == memory_mb

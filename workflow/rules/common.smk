@@ -150,6 +150,11 @@ def repeat_faults(snakemake_logs):
             print(f"{name}: {lines[-1]}", file=sys.stderr)
 
 
+def model_memory(model, precision):
+    """Returns the memory in MB of a job that runs a model."""
+    return model_facts(model).memory_mb(precision)
+
+
 SMALL_GENOME_BYTES = 2_000_000  # its jobs are mostly compilation, which uses one core
 
 

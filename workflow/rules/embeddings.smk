@@ -20,7 +20,7 @@ rule embed:
         MODEL_ENV
     threads: embed_threads
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=embed_memory,
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=GPUS,
     params:
@@ -51,7 +51,7 @@ rule embed_tokens:
         MODEL_ENV
     threads: embed_threads
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=embed_memory,
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=GPUS,
     params:

@@ -20,7 +20,7 @@ rule segment:
         MODEL_ENV
     threads: embed_threads
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=segment_memory,
         runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=GPUS,
     params:
@@ -57,7 +57,7 @@ rule segment_part:
         MODEL_ENV
     threads: embed_threads
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=segment_memory,
         runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=GPUS,
     params:

@@ -46,7 +46,7 @@ rule embed_task:
         MODEL_ENV
     threads: task_threads
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=task_memory,
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=GPUS,
     params:

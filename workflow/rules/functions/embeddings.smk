@@ -73,3 +73,8 @@ def embed_checkpoint(wildcards):
 
 def embed_threads(wildcards):
     return model_threads(wildcards.species)
+
+
+def embed_memory(wildcards, attempt):
+    run = EMBEDDING_RUNS[wildcards.run]
+    return model_memory(run["model"], run["precision"]) * attempt

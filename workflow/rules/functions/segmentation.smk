@@ -76,3 +76,8 @@ def evaluate_options(wildcards):
 def tracks_folder(wildcards, input):
     """Returns the folder of a segmentation run's bigWigs."""
     return str(Path(input.tracks).parent)
+
+
+def segment_memory(wildcards, attempt):
+    run = SETTINGS["segmentation"][wildcards.run]
+    return model_memory(run["model"], run["precision"]) * attempt

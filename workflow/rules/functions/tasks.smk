@@ -95,3 +95,9 @@ EMBEDDED = {
 
 def task_threads(wildcards):
     return model_threads(TASKS[wildcards.task][1])
+
+
+def task_memory(wildcards, attempt):
+    model = wildcards.features.partition(".")[0]
+    precision = task_settings(wildcards.task)["precision"]
+    return model_memory(model, precision) * attempt

@@ -19,13 +19,14 @@ def model_facts(name: str, folder: str | Path | None = None) -> ModelFacts:
         from dnalm.checkpoints.load import read_config
 
         config = read_config(folder)
-        return ModelFacts(
-            name, config.kmers.k, config.max_tokens, config.num_layers, config.features, config.labels
-        )
+        sizes = (config.max_tokens, config.num_layers)
+        weights = max((path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()), default=0)
+        return ModelFacts(name, config.kmers.k, *sizes, config.features, config.labels, weights // 4)
     row = registry.model_row(name)
     features = tuple(feature for feature in row["features"].split(",") if feature)
     k = tokenizer(row["tokenizer"]).k
-    return ModelFacts(name, k, int(row["max_tokens"]), int(row["num_layers"]), features, row["labels"])
+    sizes = (int(row["max_tokens"]), int(row["num_layers"]))
+    return ModelFacts(name, k, *sizes, features, row["labels"], int(row["parameters"]))
 
 
 def row_text(name: str) -> str:

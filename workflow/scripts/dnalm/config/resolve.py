@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from dnalm.errors import UserError
 from dnalm.models.config import stretched
 
 LONGEST_AUTO_WINDOW_BP = 6000  # the published pretraining window (Nucleotide Transformer, Methods)
+LEAST_MEMORY_MB = 8000  # of a job that runs a small model on a large genome
 SPECIAL_TOKENS = 1  # <cls> in front
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -83,6 +85,13 @@ class ModelFacts:
     num_layers: int
     features: tuple[str, ...]
     labels: str
+    parameters: int = 0  # 0: not known before its files are read
+
+    def memory_mb(self, precision: str) -> int:
+        """Returns the memory of a job that runs the model: half of LEAST_MEMORY_MB for Python, JAX, activations and
+        what is written, and the weights (in the smaller types with the float32 copies that a CPU keeps)."""
+        weights_mb = self.parameters * (4 if precision == "float32" else 6) / 1e6
+        return max(LEAST_MEMORY_MB, math.ceil(LEAST_MEMORY_MB / 2 + 1.25 * weights_mb))
 
     @property
     def longest_window_bp(self) -> int:
