@@ -88,8 +88,11 @@ class ModelFacts:
     parameters: int = 0  # 0: not known before its files are read
 
     def memory_mb(self, precision: str) -> int:
-        """Returns the memory of a job that runs the model: half of LEAST_MEMORY_MB for Python, JAX, activations and
-        what is written, and the weights (in the smaller types with the float32 copies that a CPU keeps)."""
+        """Returns the memory of a job that runs the model.
+
+        Half of LEAST_MEMORY_MB is for Python, JAX, activations and what is written; the rest is for the
+        weights, in the smaller types with the float32 copies that a CPU keeps.
+        """
         weights_mb = self.parameters * (4 if precision == "float32" else 6) / 1e6
         return max(LEAST_MEMORY_MB, math.ceil(LEAST_MEMORY_MB / 2 + 1.25 * weights_mb))
 
