@@ -186,6 +186,6 @@ def test_layout_follows_the_checkpoint():
     own, either = (
         toy_models.config(toy_models.FEATURES, labels) for labels in ("own_strand", "either_strand")
     )
-    assert plan.make_layout(own) == Layout(32, 6, 0.25, 1, True, "centre")
+    assert plan.make_layout(own) == Layout(32, 6, 0.29, 1, True, "centre")
     assert plan.make_layout(either).reverse is False
     assert plan.make_layout(either, 96, 0.5, 2, True, "blend") == Layout(16, 6, 0.5, 2, True, "blend")

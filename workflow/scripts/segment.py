@@ -12,7 +12,7 @@ killed goes on from its finished chunks when started again with the same argumen
 import sys
 from pathlib import Path
 
-from dnalm import cli
+from dnalm import cli, stitching
 from dnalm.device import select_device
 from dnalm.models import precision
 
@@ -26,7 +26,12 @@ def parse_arguments(argv):
     add("--bed", type=Path, help="BED of regions instead, each predicted in the middle of its context")
     add("--context-bp", type=int, help="with --bed: bases on each side (default: fill one window)")
     add("--window-bp", type=int, help="multiple of four tokens (default: the model's training length)")
-    add("--overlap", type=float, default=0.25, help="fraction of a window shared with the next one")
+    add(
+        "--overlap",
+        type=float,
+        default=stitching.OVERLAP,
+        help="fraction of a window shared with the next one",
+    )
     add("--stitch", choices=("centre", "blend"), default="centre", help="deepest window, or weighted mean")
     add("--frames", type=int, choices=(1, 2, 3, 6), default=1, help="k-mer frames averaged")
     add("--reverse-complement", action="store_true", help="average both strands (models of either strand)")

@@ -2,7 +2,8 @@
 
 Genes are the annotation's gene rows of a type. Exon and intron are unions over transcripts and may overlap.
 A splice donor is the first base of an intron and an acceptor its last, in the direction of transcription:
-one base each. CDS and UTRs are the annotation's own rows. Coordinates are 0-based and half-open, on the forward strand of the contig.
+one base each. CDS and UTRs are the annotation's own rows. Coordinates are 0-based and half-open, on the
+forward strand of the contig.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "segmentation": {
         "regions": "all",
-        "overlap": 0.25,
+        "overlap": 0.29,  # as stitching.OVERLAP
         "frames": 1,
         "stitch": "centre",
         "reverse_complement": True,

@@ -76,6 +76,8 @@ class StopSignal:
         """Yields items, each a step whose result is kept; raises SystemExit after one where asked to."""
         for done, item in enumerate(items, start=1):
             yield item
+            if self.number and hasattr(items, "close"):
+                items.close()  # a progress bar: what follows is the last line of the log
             self.raise_if_set(
                 f"stopped after {done} of {total} {self._step}s; the same command goes on from there"
             )

@@ -16,6 +16,7 @@ from dnalm.models import ModelConfig
 from dnalm.segmentation.predict import OWN_STRAND
 from dnalm.stitching import (
     HEAD_TOKENS,
+    OVERLAP,
     SCAN_BP,
     Chunk,
     Layout,
@@ -37,7 +38,7 @@ log = logging.getLogger("dnalm")
 def make_layout(
     config: ModelConfig,
     window_bp: int | None = None,
-    overlap: float = 0.25,
+    overlap: float = OVERLAP,
     frames: int = 1,
     reverse_complement: bool = False,
     stitch: Stitch = "centre",

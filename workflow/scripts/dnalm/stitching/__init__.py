@@ -11,6 +11,7 @@ half-open.
 from dnalm.stitching.chunks import Chunk, centring_context, make_chunks, merge_spans
 from dnalm.stitching.layout import (
     HEAD_TOKENS,
+    OVERLAP,
     Layout,
     Span,
     Stitch,
@@ -32,6 +33,7 @@ from dnalm.stitching.pieces import (
 
 __all__ = [
     "HEAD_TOKENS",
+    "OVERLAP",
     "SCAN_BP",
     "Chunk",
     "Layout",

@@ -12,6 +12,9 @@ from dnalm.errors import UserError
 
 HEAD_TOKENS = 4  # the U-Net head halves its input twice: DNA tokens come in fours
 MAX_OVERLAP = 0.9
+# The least at which no base's error stands out (tests/unit/test_seams.py). No simple fraction: with 1/4 the
+# seams would always lie at the same few places of a window's length.
+OVERLAP = 0.29
 Span = tuple[int, int]
 Stitch = Literal["centre", "blend"]
 
@@ -22,7 +25,7 @@ class Layout:
 
     window_tokens: int  # DNA tokens, CLS not counted
     k: int
-    overlap: float = 0.25  # fraction of a window shared with the next
+    overlap: float = OVERLAP  # fraction of a window shared with the next
     frames: int = 1  # frame phases averaged
     reverse: bool = True  # tile the minus strand too
     stitch: Stitch = "centre"
