@@ -143,6 +143,20 @@ def test_every_base_beside_a_run_has_its_own_letter(genome, longest):
     np.testing.assert_allclose(found[known][:, 2], minus, atol=1e-6)
 
 
+def test_what_fills_an_n_does_not_depend_on_where_windows_and_chunks_begin(genome):
+    """Runs lie across every kind of border; the nearest base may lie beyond it."""
+    bases = toy_models.random_bases(1000, seed=9)
+    for start in range(20, 980, 31):
+        bases[start : start + 5] = N
+    opened = genome({"one": bases})
+    settings = {"params": init_params(CONFIG, 0), "max_filled_n": MAX_FILLED_N}
+    whole, cut = (
+        toy_runs.predict(opened, Layout(WINDOW_TOKENS, 6, 0.29), CONFIG, chunk_bp=chunk_bp, **settings)["one"]
+        for chunk_bp in (1 << 19, 41)
+    )
+    np.testing.assert_allclose(cut, whole, atol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
