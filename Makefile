@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PARITY := .venv-parity
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup run test test-demo parity-torch check lock clean
+.PHONY: help setup run test test-demo test-slurm test-slurm-all parity-torch check lock clean
 help: ## Shows these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -25,11 +25,20 @@ run: setup ## Runs the demo: real genome to figures and report
 	@echo "Figures: results/figures/"
 	@echo "Report:  results/report.html"
 
-test: setup check ## Runs all checks but the whole demo
-	@$(BIN)/python -m pytest -m "not demo" -n $(CORES) --dist loadgroup
+test: setup check ## Runs all checks but the whole demo and Slurm
+	@$(BIN)/python -m pytest -m "not demo and not slurm" -n $(CORES) --dist loadgroup
 
 test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 	@$(BIN)/python -m pytest -m demo
+
+# Without root Slurm cannot be installed: its tests say so and are skipped, but fail where CI=true.
+test-slurm: setup ## Runs the workflow on a Slurm of one node (root; about 5 minutes)
+	@tests/slurm/install.sh || [ "$${CI:-}" != true ]
+	@$(BIN)/python -m pytest tests/slurm -m "slurm and not limits"
+
+test-slurm-all: setup ## The same, and Slurm's limits of time and memory, preemption and a killed Snakemake
+	@tests/slurm/install.sh || [ "$${CI:-}" != true ]
+	@$(BIN)/python -m pytest tests/slurm -m slurm
 
 parity-torch: setup $(PARITY)/.ready ## Compares with transformers on torch and writes tests/golden/torch anew (.venv-parity)
 	@$(PARITY)/bin/python tests/parity_torch/write_goldens.py tests/golden/torch
