@@ -12,8 +12,8 @@ from dnalm.errors import UserError
 
 HEAD_TOKENS = 4  # the U-Net head halves its input twice: DNA tokens come in fours
 MAX_OVERLAP = 0.9
-# The least at which no base's error stands out (tests/unit/test_seams.py). No simple fraction: with 1/4 the
-# seams would always lie at the same few places of a window's length.
+# With it no base's error stands out (tests/unit/test_seams.py). No simple fraction: with 1/4 the seams would
+# always lie at the same few places of a window's length.
 OVERLAP = 0.29
 Span = tuple[int, int]
 Stitch = Literal["centre", "blend"]
