@@ -129,7 +129,11 @@ def test_slugs_are_unique_and_fit_for_file_names():
 @pytest.mark.parametrize(
     ("features", "strand", "message"),
     [
-        (["enhancer"], "+", r"feature 'enhancer': has no label \(expected one of protein_coding_gene, lncRNA, exon"),
+        (
+            ["enhancer"],
+            "+",
+            r"feature 'enhancer': has no label \(expected one of protein_coding_gene, lncRNA, exon",
+        ),
         (["exon"], ".", r"strand '\.': is none of"),
     ],
 )
