@@ -31,6 +31,7 @@ def runs(tmp_path_factory):
             **os.environ,
             "JAX_PLATFORMS": "cpu",
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}",
+            "NPROC": "4",  # XLA's threads: on a CPU they decide how sums are cut
             "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
         }
         subprocess.run([*command, "--output-dir", folder / str(count)], env=environment, check=True)

@@ -1,7 +1,6 @@
-"""Embeddings on one, two and four devices: the same bytes where windows have one length in tokens.
+"""Embeddings on one, two and four devices: the same bytes, whatever the lengths of the windows.
 
-A row's last bits depend on what it is padded to, and so on the longest row of its call; with more devices
-a call has more rows. Windows of several lengths are therefore the same to rounding only.
+XLA's number of threads is fixed: on a CPU it decides how sums are cut, and so their last bits.
 """
 
 import os
@@ -21,7 +20,6 @@ from dnalm.genome import Genome
 ROOT = Path(__file__).parents[2]
 WINDOW_BP, COUNT = 186, 35  # full batches and a short one on every number of devices
 DEVICES = (1, 2, 4)
-ROUNDING = 2e-6  # of embeddings of about 1, after two layers in float32
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +86,11 @@ def test_windows_of_one_length_give_the_same_bytes(inputs, name, options):
                 assert values.tobytes() == layers_of(outputs[count])[layer].tobytes()
 
 
-def test_windows_of_several_lengths_give_the_same_to_rounding(inputs):
+def test_windows_of_several_lengths_give_the_same_bytes(inputs):
     outputs = run(inputs, inputs.mixed, "mixed.h5ad")
     one = layers_of(outputs[1])
     assert set(one) == {"layer_1", "layer_2"}
     assert np.isnan(one["layer_1"]).all(axis=1).sum() == 1  # the window without a known base
     for count in DEVICES[1:]:
         for layer, values in layers_of(outputs[count]).items():
-            np.testing.assert_allclose(values, one[layer], rtol=0, atol=ROUNDING)
+            np.testing.assert_array_equal(values, one[layer])

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,23 @@ def bucket_length(length: int, nominal: int, limit: int) -> int:
     return nominal if length <= nominal < bucket else bucket
 
 
-def plan_batches(lengths: Int[np.ndarray, " N"], batch_rows: int, nominal: int, limit: int) -> list[Batch]:
-    """Cuts rows into batches, the longest rows first; only the last batch may be short."""
+def plan_batches(
+    lengths: Int[np.ndarray, " N"], batch_rows: int, nominal: int, limit: int, devices: int = 1
+) -> list[Batch]:
+    """Cuts rows into batches, the longest rows first; only the last batch may be short.
+
+    The rows of one device and call, and so what each row is padded to, are the same whatever the number of
+    devices: they run together only where their lengths are the same.
+    """
     buckets = np.array([bucket_length(int(length), nominal, limit) for length in lengths], np.int64)
     order = np.argsort(-buckets, kind="stable")
     parts = [order[start : start + batch_rows] for start in range(0, len(order), batch_rows)]
-    return [Batch(rows, int(buckets[rows[0]])) for rows in parts]
+    batches = []
+    for length, group in groupby(parts, key=lambda rows: int(buckets[rows[0]])):
+        same = list(group)
+        together = [same[start : start + devices] for start in range(0, len(same), devices)]
+        batches += [Batch(np.concatenate(rows), length) for rows in together]
+    return batches
 
 
 class Runner:
@@ -108,9 +120,8 @@ class Runner:
             UserError: a single row does not fit the device's memory.
         """
         lengths = np.array([len(row) for row in rows], np.int64)
-        full = self._batch_rows * len(self._devices)
         waiting: deque[_Sent] = deque()
-        for batch in plan_batches(lengths, full, self._nominal, self._limit):
+        for batch in plan_batches(lengths, self._batch_rows, self._nominal, self._limit, len(self._devices)):
             for part in self._parts(batch):  # one, unless memory ran out since the batches were planned
                 waiting.append(self._send(rows, part))
                 if len(waiting) >= IN_FLIGHT:
