@@ -1,5 +1,6 @@
 # What all rules share: the checked configuration, paths, and how a job calls a script.
 # Only this file reads `config`.
+import functools
 import re
 import sys
 from pathlib import Path
@@ -58,6 +59,7 @@ def load_configuration():
     return configuration.resolve(science, model_facts, where)
 
 
+@functools.cache  # asked once for every job
 def model_facts(name):
     """Returns what the configuration must know of a model: a row of models.tsv or of `models:`."""
     source = config.get("models", {}).get(name)
