@@ -119,13 +119,17 @@ def test_a_killed_job_frees_its_gpus_and_the_others_hear_of_the_wait(tmp_path):
     assert "running on GPU 0" in finish([waiting])[0]
 
 
+CHILD = "import subprocess; subprocess.Popen(['sleep', '20']); print('child', flush=True); "
+
+
 def test_a_child_of_a_killed_job_does_not_keep_its_gpu(tmp_path):
-    program = JOB.replace("time.sleep", "import subprocess; subprocess.Popen(['sleep', '20']); time.sleep")
+    program = JOB.replace("time.sleep", CHILD + "time.sleep")
     command = [sys.executable, "-c", program, tmp_path, "2", "60", tmp_path / "held.txt"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as holder:
         try:
             assert holder.stdout.readline() == b"0,1\n"
+            assert holder.stdout.readline() == b"child\n"  # only now there is one
             holder.kill()
             holder.wait()
             finish([start(tmp_path, "2", 0)])
