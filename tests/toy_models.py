@@ -1,5 +1,7 @@
 """Models whose output can be worked out by hand, a small genome, and small real checkpoints."""
 
+from contextlib import contextmanager
+
 import jax
 import numpy as np
 
@@ -80,12 +82,15 @@ def edge_probabilities(params, tokens):
     return jnp.broadcast_to(error[None, :, None], (tokens.shape[0], len(place), 2)).astype(jnp.float32)
 
 
-def compiled_in(folder):
-    """Yields once, while JAX keeps compiled programs in a folder."""
+@contextmanager
+def compiled_once(folder):
+    """Keeps compiled programs in a folder meanwhile: runs of one shape compile once."""
     names = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0.0}
     before = {name: getattr(jax.config, name) for name in names}
     for name, value in names.items():
         jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)

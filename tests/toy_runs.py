@@ -1,27 +1,11 @@
 """Predictions of whole small genomes, unrounded or as levels, with toy models or small real ones."""
 
-from contextlib import contextmanager
-
 import jax
 import numpy as np
 
 from dnalm.segmentation.predict import Predictor, track_list
 from dnalm.stitching import find_pieces, make_chunks
 from dnalm.tracks import MISSING_LEVEL
-
-
-@contextmanager
-def compiled_once(folder):
-    """Keeps compiled programs in a folder meanwhile: runs of one shape compile once."""
-    names = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0.0}
-    before = {name: getattr(jax.config, name) for name in names}
-    for name, value in names.items():
-        jax.config.update(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
 
 
 def predict(

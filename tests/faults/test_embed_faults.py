@@ -46,13 +46,8 @@ def inputs(tmp_path_factory):
 def compiled_once(tmp_path_factory):
     """Keeps compiled programs between the runs of this file."""
     folder = str(tmp_path_factory.mktemp("compiled"))
-    names = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.0}
-    before = {name: getattr(jax.config, name) for name in names}
-    for name, value in names.items():
-        jax.config.update(name, value)
-    yield folder
-    for name, value in before.items():
-        jax.config.update(name, value)
+    with toy_models.compiled_once(folder):
+        yield folder
 
 
 def arguments_of(inputs, **changes):

@@ -26,7 +26,8 @@ LENGTH_BP = 1500
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
     """Keeps compiled programs between the runs of this file."""
-    yield from toy_models.compiled_in(tmp_path_factory.mktemp("compiled"))
+    with toy_models.compiled_once(tmp_path_factory.mktemp("compiled")):
+        yield
 
 
 @pytest.fixture(scope="module")

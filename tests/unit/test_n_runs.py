@@ -29,7 +29,7 @@ CONFIG = toy_models.config(toy_models.FEATURES, "own_strand", max_tokens=WINDOW_
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
-    with toy_runs.compiled_once(tmp_path_factory.mktemp("compiled")):
+    with toy_models.compiled_once(tmp_path_factory.mktemp("compiled")):
         yield
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import logging
 from pathlib import Path
 
 import haiku as hk
@@ -189,6 +190,19 @@ def test_what_was_fetched_once_is_not_asked_for_again(published):
         "InstaDeepAI/nucleotide-transformer-v2-50m-3mer-multi-species", max_positions=8, **place
     )
     assert hub.requests == []
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_the_licence_is_shown_when_something_is_fetched(published, tmp_path, verbose, capsys, monkeypatch):
+    place, _, _ = published
+    log = logging.getLogger("dnalm")
+    monkeypatch.setattr(log, "propagate", False)  # as in a program that set up no logging
+    monkeypatch.setattr(log, "handlers", [])
+    before = log.level
+    get_pretrained_model("codon_nt", max_positions=8, verbose=verbose, **{**place, "cache_dir": tmp_path})
+    shown = capsys.readouterr().err
+    assert ("licence CC BY-NC-SA 4.0" in shown) is verbose
+    assert log.level == before and log.handlers == []
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ LENGTH_BP = 1107  # no multiple of the k-mer, the window or the stride
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
-    with toy_runs.compiled_once(tmp_path_factory.mktemp("compiled")):
+    with toy_models.compiled_once(tmp_path_factory.mktemp("compiled")):
         yield
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -290,8 +291,24 @@ def _source(
     row = registry.model_row(str(model_name))
     if row["folder"]:
         return str(row["model"])
-    logging.getLogger("dnalm").setLevel(logging.INFO if verbose else logging.WARNING)
-    return fetch_checkpoint(row["model"], **{"lock_file": user_lock_file(), **fetching})
+    with _messages(verbose):
+        return fetch_checkpoint(row["model"], **{"lock_file": user_lock_file(), **fetching})
+
+
+@contextmanager
+def _messages(verbose: bool) -> Iterator[None]:
+    """Shows what is fetched, its licence first, while the block runs; leaves logging as it was."""
+    log = logging.getLogger("dnalm")
+    level, handler = log.level, logging.StreamHandler()
+    if verbose and not log.hasHandlers():  # a program that set up logging has its own
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
 
 
 def user_lock_file() -> Path:

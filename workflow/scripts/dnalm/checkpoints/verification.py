@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -149,10 +149,10 @@ def _figure_findings(checkpoint: Checkpoint, model: str) -> Iterator[Finding]:
     if not figures:
         yield Finding("reference figures", UNKNOWN, f"none are known of {model}")
         return
-    params = checkpoint.load()
+    run = _runner(checkpoint)
     for figure in figures:
         measure = _mean_embedding if figure["measure"] == "mean_embedding" else _token_probability
-        found = measure(params, checkpoint.config, figure)
+        found = measure(run, checkpoint.config, figure)
         expected = np.array([float(word) for word in figure["values"].split(",")])
         if figure["norm"]:  # of the whole vector, of which the first values are known
             found = np.append(found[: len(expected)], np.linalg.norm(found))
@@ -164,23 +164,32 @@ def _figure_findings(checkpoint: Checkpoint, model: str) -> Iterator[Finding]:
         yield Finding(figure["measure"].replace("_", " "), OK if within.all() else FAILED, detail)
 
 
-def _outputs(params: Any, config: ModelConfig, figure: Mapping[str, str], output: str) -> np.ndarray:
+def _runner(checkpoint: Checkpoint) -> Callable[[str, str, str], np.ndarray]:
+    """Returns (sequence, layer-norm epsilon, output) -> values (L, ...); each is computed once."""
     from dnalm.models.run import run_model
 
-    config = dataclasses.replace(config, layer_norm_eps=float(figure["layer_norm_eps"]))
-    tokens = config.kmers.encode_batch([figure["sequence"]])
-    results = run_model(params, config, tokens, None, (config.num_layers,), (output,))
-    return results["logits" if output == "logits" else f"embeddings_{config.num_layers}"][0]
+    params, last = checkpoint.load(), checkpoint.config.num_layers
+
+    @cache
+    def run(sequence: str, epsilon: str, output: str) -> np.ndarray:
+        config = dataclasses.replace(checkpoint.config, layer_norm_eps=float(epsilon))
+        tokens = config.kmers.encode_batch([sequence])
+        results = run_model(params, config, tokens, None, (last,), (output,))
+        return results["logits" if output == "logits" else f"embeddings_{last}"][0]
+
+    return run
 
 
-def _mean_embedding(params: Any, config: ModelConfig, figure: Mapping[str, str]) -> np.ndarray:
+def _mean_embedding(run: Callable[..., np.ndarray], _: ModelConfig, figure: Mapping[str, str]) -> np.ndarray:
     """Returns the mean last embedding over all tokens, <cls> among them."""
-    return _outputs(params, config, figure, "embeddings").mean(axis=0)
+    return run(figure["sequence"], figure["layer_norm_eps"], "embeddings").mean(axis=0)
 
 
-def _token_probability(params: Any, config: ModelConfig, figure: Mapping[str, str]) -> np.ndarray:
+def _token_probability(
+    run: Callable[..., np.ndarray], config: ModelConfig, figure: Mapping[str, str]
+) -> np.ndarray:
     """Returns the probability of one token at one position, numbered from 0 with <cls>."""
     position, token = figure["token"].split(":")
-    logits = _outputs(params, config, figure, "logits")[int(position)].astype(np.float64)
+    logits = run(figure["sequence"], figure["layer_norm_eps"], "logits")[int(position)].astype(np.float64)
     weights = np.exp(logits - logits.max())
     return weights[[config.kmers.ids[token]]] / weights.sum()
