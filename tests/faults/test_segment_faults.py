@@ -14,6 +14,7 @@ import segment
 import toy_models
 
 from dnalm import files
+from dnalm.bigwig import BigWigWriter
 from dnalm.checkpoints import write_checkpoint
 from dnalm.engine import preflight, runner
 from dnalm.models import init_params
@@ -112,17 +113,17 @@ def test_19_too_little_space_is_seen_before_computing(inputs, tmp_path, capsys, 
 
 
 def test_19_a_disk_that_fills_up_leaves_no_track(inputs, tmp_path, capsys, monkeypatch):
-    def full(handle, offset, size):
+    def full(*block):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preflight.os, "posix_fallocate", full)
+    monkeypatch.setattr(BigWigWriter, "_write_block", full)
     assert_refused(inputs, tmp_path / "out", r"No space left on device.*Free space", capsys)
 
 
 LIMITED = """
 import resource, sys
 import segment
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 sys.exit(segment.main(sys.argv[1:]))
 """
 
@@ -141,7 +142,6 @@ def python(program, *arguments):
 
 
 def test_19_a_real_limit_on_file_size_is_survived_by_the_writer(inputs, tmp_path):
-    """The bigWig library spins or corrupts memory when a write fails: it must not get that far."""
     done = python(LIMITED, *arguments_of(inputs), "--output-dir", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert "File too large" in done.stderr.splitlines()[-1]

@@ -27,6 +27,7 @@ ROWS = (
     ("checkpoints",),
     ("config",),
     ("engine",),
+    ("bigwig",),
     ("stitching", "tracks", "metrics"),
     ("segmentation", "embeddings"),
     ("training",),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dnalm import tracks
-from dnalm.engine import preflight
+from dnalm.bigwig import writer
 from dnalm.errors import UserError
 from dnalm.files import sha256_of
 
@@ -61,12 +61,12 @@ def test_bigwigs_give_back_what_was_written(tmp_path):
                 np.testing.assert_array_equal(np.isnan(values), levels[:, number] == MISSING_LEVEL)
 
 
-@pytest.mark.parametrize("block_bp", [8000, 70])
+@pytest.mark.parametrize("block_bp", [8192, 64])
 def test_bytes_do_not_depend_on_how_the_tracks_are_cut(tmp_path, monkeypatch, block_bp):
-    monkeypatch.setattr(tracks, "BLOCK_BP", block_bp)
+    monkeypatch.setattr(writer, "BLOCK_BP", block_bp)
     levels = random_levels(4, 900)
     levels[650:850] = np.random.default_rng(0).integers(0, 1001, (200, 2))  # every base another: no runs
-    levels[250:620] = 7  # a run over two borders
+    levels[250:620] = 7  # a run over several borders
     whole = [("one", 0, levels), ("three", 0, levels)]
     cuts = [0, 1, 140, 300, 301, 600, 700, 899, 900]
     pieces = [(contig, low, levels[low:high]) for contig in ("one", "three") for low, high in pairwise(cuts)]
@@ -75,8 +75,6 @@ def test_bytes_do_not_depend_on_how_the_tracks_are_cut(tmp_path, monkeypatch, bl
         for name, parts in (("whole", whole), ("pieces", pieces))
     ]
     assert hashes[0] == hashes[1]
-    with tracks.open_track(tmp_path / "pieces" / "track0.bw") as track:
-        assert (250, 620, pytest.approx(0.007)) in track.intervals("three", 249, 621)
 
 
 def test_a_gap_between_stretches_is_missing(tmp_path):
@@ -90,31 +88,6 @@ def test_stretches_must_come_in_order(tmp_path):
     level = np.zeros((10, 1), np.uint16)
     with pytest.raises(ValueError, match="one:5 comes after"):
         write(tmp_path, [("one", 0, level), ("one", 5, level)], features=1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_short_file_is_refused(tmp_path):
-    (path,) = write(tmp_path, [("one", 0, random_levels(1, 5000, 1))], features=1)
-    tracks._check_whole(path, path, tracks_covered(path))
-    with pytest.raises(UserError, match="could not be written whole"):
-        tracks._check_whole(path, path, tracks_covered(path) + 1)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError, match="could not be written whole"):
-        tracks._check_whole(path, path, 5000)
-
-
-def tracks_covered(path):
-    with tracks.open_track(path) as track:
-        return track.header()["nBasesCovered"]
-
-
-def test_a_full_disk_is_seen_before_the_library_below_breaks(tmp_path, monkeypatch):
-    def full(handle, offset, size):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(preflight.os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="No space left"):
-        write(tmp_path, [("one", 0, random_levels(1, 5000))])
     assert list(tmp_path.iterdir()) == []
 
 

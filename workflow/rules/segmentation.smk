@@ -89,7 +89,7 @@ rule gather_segments:
         MODEL_ENV
     threads: 1
     resources:
-        mem_mb=gather_memory,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         version=VERSIONS["segment"],

@@ -78,18 +78,6 @@ def tracks_folder(wildcards, input):
     return str(Path(input.tracks).parent)
 
 
-BIGWIG_BYTES = 15  # of memory per base of a track without two equal neighbours, while its file is closed
-
-
-def segment_memory(wildcards, input, attempt):
+def segment_memory(wildcards, attempt):
     run = SETTINGS["segmentation"][wildcards.run]
-    genome = Path(input.genome)
-    bases = genome.stat().st_size if genome.exists() else 0
-    writing = int(BIGWIG_BYTES * bases / 1e6)
-    return (model_memory(run["model"], run["precision"]) + writing) * attempt
-
-
-def gather_memory(wildcards, input, attempt):
-    genome = Path(input.genome)
-    bases = genome.stat().st_size if genome.exists() else 0
-    return (4000 + int(BIGWIG_BYTES * bases / 1e6)) * attempt
+    return model_memory(run["model"], run["precision"]) * attempt

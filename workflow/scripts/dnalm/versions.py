@@ -11,7 +11,7 @@ VERSIONS = {
     "windows": 1,
     "checkpoint": 1,
     "embed": 1,
-    "segment": 2,  # isolated Ns are filled for the input
+    "segment": 3,  # isolated Ns are filled for the input; own bigWig writer
     "elements": 1,
     "evaluate": 2,
     "task": 1,

@@ -46,7 +46,7 @@ def check_output(path: str | Path, needed_bytes: int) -> None:
 def reserve(path: Path, size_bytes: int) -> None:
     """Makes sure that a file can grow by so many bytes.
 
-    The libraries for bigWig and HDF5 hang or crash the process where a write fails, so it must not.
+    The library for HDF5 hangs or crashes the process where a write fails, so it must not.
 
     Raises:
         OSError: the disk, the quota or the limit of a file's size does not allow it.
