@@ -22,7 +22,7 @@ ROWS = (
     ("genome",),
     ("annotation",),
     ("mask", "windows", "labels"),
-    ("tokens",),
+    ("tokens", "suites"),
     ("models", "sequences"),
     ("checkpoints",),
     ("config",),
