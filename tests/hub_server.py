@@ -6,6 +6,8 @@
         ...  # HF_ENDPOINT=hub.url, or endpoint=hub.url
         hub.requests  # [("HEAD", "/InstaDeepAI/x/resolve/main/config.json"), ...]
 
+A data set's repository is named datasets/...
+
 Small files are served by the hub itself, after a redirect within it, and have their git sha1 as etag; files
 that the real hub keeps in LFS are redirected to the CDN, with their sha256 and size in X-Linked-*.
 """
@@ -25,7 +27,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LFS = (".safetensors", ".joblib", ".bin")
+LFS = (".safetensors", ".joblib", ".bin", ".fna", ".fa", ".parquet")
 # Faults of the content, one GET each
 CUT, STALL, HTML, POINTER, FLIP = "cut", "stall", "html", "pointer", "flip"
 # Faults of the answer, HEAD and GET; a number is an HTTP status
@@ -36,7 +38,7 @@ ANSWERS = {
     NO_REVISION: (404, "RevisionNotFound"),
 }
 PAGE = b"<!DOCTYPE html><html><body>Please log in to the network.</body></html>"
-RESOLVE = re.compile(r"/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+RESOLVE = re.compile(r"/(?P<repository>(?:datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 INNER = "/api/resolve-cache/models"
 
 

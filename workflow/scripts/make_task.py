@@ -1,8 +1,9 @@
 """Makes a benchmark task from an annotation: labelled windows with cross-validation folds.
 
 In:  a masked genome, an annotation table, the name of a task in resources/tasks.tsv.
-Out: Parquet with name, contig, start, end, strand, sequence (as read on its strand), label (1 true site,
-     0 decoy), group (windows that overlap or nearly agree) and fold (a group lies in one), and a manifest.
+Out: Parquet with name, contig, start, end, strand, sequence (as read on its strand), split (empty), label
+     (1 true site, 0 decoy), group (windows that overlap or nearly agree) and fold (a group lies in one);
+     leakage.tsv beside it (related windows within and between folds), and a manifest.
 """
 
 import logging
@@ -34,6 +35,7 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm import annotation, tasks
     from dnalm.genome import Genome
+    from dnalm.tasks import leakage
 
     row = tasks.task_row(arguments.task, arguments.tasks_table)
     table = annotation.load_annotation(arguments.annotation)
@@ -46,13 +48,18 @@ def main(argv=None) -> None:
     }
     with Genome(arguments.genome) as genome:
         task = tasks.make_annotation_task(row["type"], genome, table, **settings)
+    leaks = leakage.report(task, leakage.relate(task))
+    leakage.say(leaks, arguments.task)
+    report = leakage.write(leaks, arguments.output.with_name("leakage.tsv"))
     with files.atomic_path(arguments.output) as temporary:
         task.to_parquet(temporary, index=False)
     counts = {"examples": len(task), "true": int(task["label"].sum()), "groups": int(task["group"].nunique())}
     log.info("%s: %s", arguments.output, counts)
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
-    details = {"task": arguments.task, "type": row["type"], "settings": settings, **counts}
-    files.write_manifest(arguments.output, "task", inputs, details)
+    about = {"suite": "annotation", "task": arguments.task, "type": "binary", "metric": row["metric"]}
+    details = {**about, "kind": row["type"], "settings": settings, **counts}
+    details["leakage"] = leakage.summary(leaks)
+    files.write_manifest(arguments.output, "task", inputs, details, [arguments.output, report])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,13 @@ SUITES = ("nt_revised", "nt_original", "pgb", "gue")
 SPLITS = ("train", "validation", "test")
 TYPES = ("binary", "multiclass", "multilabel", "regression", "multi_regression")
 CLASSIFICATIONS = ("binary", "multiclass")
+DEFAULT_METRICS = {  # of one's own tasks
+    "binary": "mcc",
+    "multiclass": "mcc",
+    "multilabel": "auroc",
+    "regression": "r2",
+    "multi_regression": "r2",
+}
 MARKS = ("verified", "second_hand", "memory", "")
 COLUMNS = (
     "task",

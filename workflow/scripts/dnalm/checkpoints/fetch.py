@@ -58,13 +58,13 @@ def fetch_checkpoint(
         f"--lock-file {locked or LOCK_FILE}"
     )
     files = expected_files(trust, hub, found, found, accept_unpinned, remedy)
-    announced = _announce(hub, files, row["licence"])
-    entries = {file.name: _obtain(hub, trust, file) for file in files}
+    announced = announce(hub, files, row["licence"])
+    entries = {file.name: obtain(hub, trust, file) for file in files}
     if (last := files[-1].name).endswith(layouts.INDEX):
         parts = shard_names(hub.snapshot / last, hub.where(last))
         files = expected_files(trust, hub, parts, {}, accept_unpinned, remedy)
-        announced = announced or _announce(hub, files, row["licence"])
-        entries |= {file.name: _obtain(hub, trust, file) for file in files}
+        announced = announced or announce(hub, files, row["licence"])
+        entries |= {file.name: obtain(hub, trust, file) for file in files}
     if revision != hub.revision:
         hub.name_commit(revision)
     record(hub, entries, locked, with_revision=not row["revision"])
@@ -97,7 +97,7 @@ def _choose(hub: Hub, layout: str, lock_file: str | None) -> tuple[Hub, Trust, d
     return hub, trust_in(hub, lock_file), dict(found)
 
 
-def _announce(hub: Hub, files: list[HubFile], licence: str) -> bool:
+def announce(hub: Hub, files: list[HubFile], licence: str) -> bool:
     """Says the licence where something is to be downloaded, after checking that there is room for it."""
     missing = [file for file in files if hub.cached(file.name) is None]
     cache = Path(hub.cache_dir)
@@ -111,7 +111,7 @@ def _announce(hub: Hub, files: list[HubFile], licence: str) -> bool:
     return bool(missing)
 
 
-def _obtain(hub: Hub, trust: Trust, file: HubFile) -> dict[str, Any]:
+def obtain(hub: Hub, trust: Trust, file: HubFile) -> dict[str, Any]:
     """Returns a file's entry of the record once it is in the cache and as expected.
 
     A wrong file leaves the cache; one that lay there before is fetched again at once.

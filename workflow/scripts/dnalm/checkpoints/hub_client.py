@@ -63,6 +63,7 @@ class Hub:
     """A repository at a revision: a commit, or a branch that `look` resolves.
 
     Args:
+        kind: what the repository holds, `model` or `dataset`.
         cache_dir: the hub cache; default HF_HUB_CACHE, below HF_HOME.
         endpoint: the server; default HF_ENDPOINT, else the public hub.
     """
@@ -71,6 +72,7 @@ class Hub:
     revision: str
     cache_dir: str = ""
     endpoint: str = ""
+    kind: str = "model"
     offline: bool = field(default_factory=constants.is_offline_mode)
 
     def __post_init__(self) -> None:
@@ -82,7 +84,7 @@ class Hub:
 
     def cached(self, name: str) -> Path | None:
         """Returns where a file lies in the cache, None where it does not."""
-        found = try_to_load_from_cache(self.repository, name, self.cache_dir, self.revision)
+        found = try_to_load_from_cache(self.repository, name, self.cache_dir, self.revision, self.kind)
         return Path(found) if isinstance(found, str) else None
 
     def look(self, name: str) -> HubFile | None:
@@ -119,6 +121,7 @@ class Hub:
                 found = hf_hub_download(
                     self.repository,
                     name,
+                    repo_type=self.kind,
                     revision=self.revision,
                     cache_dir=self.cache_dir,
                     endpoint=self.endpoint,
@@ -156,16 +159,23 @@ class Hub:
         return f"{self.repository}/{name}"
 
     @property
+    def address(self) -> str:
+        """Names the repository as the hub's addresses and the lock file do."""
+        return self.repository if self.kind == "model" else f"{self.kind}s/{self.repository}"
+
+    @property
     def snapshot(self) -> Path:
         """The folder of the cache that holds the files of this commit under their own names."""
         return self._folder / "snapshots" / self.revision
 
     @property
     def _folder(self) -> Path:
-        return Path(self.cache_dir) / f"models--{self.repository.replace('/', constants.REPO_ID_SEPARATOR)}"
+        name = self.repository.replace("/", constants.REPO_ID_SEPARATOR)
+        return Path(self.cache_dir) / f"{self.kind}s--{name}"
 
     def _url(self, name: str) -> str:
-        return hf_hub_url(self.repository, name, revision=self.revision, endpoint=self.endpoint)
+        place = {"repo_type": self.kind, "revision": self.revision, "endpoint": self.endpoint}
+        return hf_hub_url(self.repository, name, **place)
 
     def _check_revision(self, name: str, found: str) -> None:
         if COMMIT.fullmatch(self.revision) and found != self.revision:

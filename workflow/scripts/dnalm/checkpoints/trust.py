@@ -66,7 +66,7 @@ def trust_in(hub: Hub, lock_file: str | None) -> Trust:
             except (KeyError, TypeError, ValueError) as fault:
                 raise _damaged(lock_file, key, "bytes and sha256") from fault
             locked[name] = Pin(hub.repository, hub.revision, name, size, sha256)
-    return Trust(pins_of(hub.repository, hub.revision), locked)
+    return Trust(pins_of(hub.address, hub.revision), locked)
 
 
 def locked_revision(repository: str, lock_file: str | None) -> str:
@@ -120,7 +120,7 @@ def record(
     hub: Hub, entries: Mapping[str, Mapping[str, Any]], lock_file: str | None, with_revision: bool
 ) -> None:
     """Adds to the lock file what was seen for the first time."""
-    about: dict[str, Any] = {hub.repository: {"revision": hub.revision}} if with_revision else {}
+    about: dict[str, Any] = {hub.address: {"revision": hub.revision}} if with_revision else {}
     for name, entry in entries.items():
         if entry["verified"] not in ("pin", "lock"):
             about[_key(hub, name)] = {"bytes": entry["bytes"], "sha256": entry["sha256"]}
@@ -128,7 +128,7 @@ def record(
 
 
 def _key(hub: Hub, name: str) -> str:
-    return f"{hub.repository}@{hub.revision}/{name}"
+    return f"{hub.address}@{hub.revision}/{name}"
 
 
 def _damaged(lock_file: str | None, key: str, missing: str) -> UserError:

@@ -1,7 +1,7 @@
 """Cross-validation folds that keep related windows together: overlaps, neighbours, near-identical ones."""
 
 from dnalm.folds.deal import check_classes, grouped_folds
-from dnalm.folds.groups import check_leaks, clusters, group_windows, join_groups
+from dnalm.folds.groups import check_groups, check_leaks, clusters, group_windows, join_groups
 from dnalm.folds.similar import (
     JACCARD,
     KMER,
@@ -16,6 +16,7 @@ __all__ = [
     "KMER",
     "canonical",
     "check_classes",
+    "check_groups",
     "check_leaks",
     "clusters",
     "group_windows",

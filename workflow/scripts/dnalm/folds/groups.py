@@ -76,12 +76,22 @@ def check_leaks(
         UserError: a window of one fold overlaps or nearly repeats a window of another.
     """
     groups = group_windows(table, sequences, jaccard, neighbour_bp=neighbour_bp)
+    check_groups(groups, fold, pd.Series(table.get("name", table.index)), where)
+
+
+def check_groups(
+    groups: Int[np.ndarray, " B"], fold: Int[np.ndarray, " B"], names: pd.Series, where: str | Path
+) -> None:
+    """Refuses folds that part a group of related rows.
+
+    Raises:
+        UserError: a group lies in several folds; names two of its rows.
+    """
     parted = pd.Series(fold).groupby(groups).transform("nunique").to_numpy() > 1
     if not parted.any():
         return
     first = np.flatnonzero(groups == groups[parted][0])
     other = first[fold[first] != fold[first[0]]][0]
-    names = pd.Series(table.get("name", table.index))
     a, b = (f"{names.iloc[row]} in fold {fold[row]}" for row in (first[0], other))
     raise UserError(
         where,

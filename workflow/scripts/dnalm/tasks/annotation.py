@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dnalm import folds
 from dnalm.errors import UserError
-from dnalm.files import require_file
 from dnalm.genome import Genome, reverse_complement_text
 from dnalm.genome.regions import read_regions
 from dnalm.tasks.candidates import balance, promoter_candidates, splice_candidates
+from dnalm.tasks.form import NO_SPLIT
 from dnalm.tasks.sites import Shape
 
-# contig, start, end: on the forward strand. sequence: as read on `strand`. label: 1 true, 0 decoy.
-# group: windows that overlap, touch or nearly agree; a group lies in one fold.
-TASK_COLUMNS = ("name", "contig", "start", "end", "strand", "sequence", "label", "group", "fold")
+# The form of `form`. contig, start, end: on the forward strand. sequence: as read on `strand`. split: empty.
+# label: 1 true, 0 decoy. group: windows that overlap, touch or nearly agree; a group lies in one fold.
+TASK_COLUMNS = ("name", "contig", "start", "end", "strand", "sequence", "split", "label", "group", "fold")
 BASES_AFTER_TSS = 50
 
 
@@ -83,37 +82,7 @@ def add_folds(task: pd.DataFrame, fold_count: int, seed: int, where: str) -> pd.
     fold = folds.grouped_folds(group, labels, fold_count, seed)
     folds.check_leaks(task, fold, sequences, where)
     folds.check_classes(labels, fold, where, minimum=fold_count)
-    return task.assign(group=group, fold=fold)[list(TASK_COLUMNS)]
-
-
-def read_task(path: str | Path) -> pd.DataFrame:
-    """Reads a task's table and checks what a probe relies on.
-
-    Raises:
-        UserError: missing, no Parquet, a column missing, a name twice, labels or folds that cannot be
-            cross-validated.
-    """
-    import pyarrow as pa
-
-    path, columns = require_file(path, "task"), ["name", "sequence", "label", "fold"]
-    try:
-        task = pd.read_parquet(path)
-    except (pa.ArrowInvalid, OSError) as fault:
-        raise UserError(path, f"is no readable Parquet table ({fault})", "Run make_task.py again.") from fault
-    missing = [column for column in columns if column not in task.columns]
-    if missing:
-        raise UserError(path, f"lacks the columns {', '.join(missing)}", "Run make_task.py again.")
-    if task["name"].duplicated().any():
-        raise UserError(path, f"holds {task['name'][task['name'].duplicated()].iloc[0]!r} twice", "Mend it.")
-    labels, fold = task["label"].to_numpy(), task["fold"].to_numpy()
-    if not np.isin(labels, (0, 1)).all():
-        found = ", ".join(map(str, pd.unique(task["label"])[:5]))
-        raise UserError(path, f"labels are {found}, expected 0 and 1", "Mend the task.")
-    if len(np.unique(fold)) < 2:
-        raise UserError(path, f"one fold only (of {len(task)} rows), expected two or more", "Mend the task.")
-    folds.check_classes(labels, fold, path, minimum=2)
-    folds.check_leaks(task, fold, task["sequence"].tolist(), path)
-    return task
+    return task.assign(split=NO_SPLIT, group=group, fold=fold)[list(TASK_COLUMNS)]
 
 
 def _windows(examples: pd.DataFrame, genome: Genome, length_bp: int) -> pd.DataFrame:
