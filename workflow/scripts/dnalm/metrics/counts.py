@@ -1,4 +1,4 @@
-"""Metrics with their definitions: ranking and classification at single bases, and agreement of values.
+"""Ranking and classification of two classes, at single bases and in probes.
 
 Tracks are rounded (to 0.001, say), so ten million positions hold a thousand distinct scores. Counting
 positives and negatives per distinct score gives every metric exactly, ties included, at a fraction of a
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num, UInt16
+from jaxtyping import Bool, Float, Int, UInt16
 
 LEVELS = np.iinfo(np.uint16).max + 1
 
@@ -172,17 +172,3 @@ def auroc(labels: Bool[np.ndarray, " B"], scores: Float[np.ndarray, " B"]) -> fl
 def mcc(labels: Bool[np.ndarray, " B"], called: Bool[np.ndarray, " B"]) -> float:
     """Matthews correlation of calls with labels."""
     return mcc_at(count_scores(labels, called.astype(np.float64)), 0.5)
-
-
-def pearson_r2(observed: Num[np.ndarray, " B"], predicted: Num[np.ndarray, " B"]) -> float:
-    """Squared Pearson correlation, written r2: blind to scale and offset; NaN where either is constant."""
-    if len(observed) < 2 or np.ptp(observed) == 0 or np.ptp(predicted) == 0:
-        return float("nan")
-    return float(np.corrcoef(observed.astype(np.float64), predicted.astype(np.float64))[0, 1] ** 2)
-
-
-def r2_score(observed: Num[np.ndarray, " B"], predicted: Num[np.ndarray, " B"]) -> float:
-    """Coefficient of determination, written R2 = 1 - SSE / SST; NaN where the observed are constant."""
-    observed, predicted = observed.astype(np.float64), predicted.astype(np.float64)
-    total = float(((observed - observed.mean()) ** 2).sum()) if len(observed) else 0.0
-    return 1.0 - float(((observed - predicted) ** 2).sum()) / total if total else float("nan")
