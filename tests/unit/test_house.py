@@ -120,8 +120,8 @@ PACKAGES = {
 }
 STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
-    "model": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
-    "gpu": ("checkpoint", "embed", "segment", "pretrain", "train_segmentation"),
+    "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
+    "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
     "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report"),
 }
 NEVER_RUN = {"analysis": {"jax", "dm-haiku"}}  # behind names that these steps share with the models

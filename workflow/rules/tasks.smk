@@ -1,4 +1,60 @@
-# annotation -> benchmark task -> embeddings -> cross-validated probes beside the baselines
+# annotation, published suite or own file -> benchmark task -> embeddings -> cross-validated probes beside
+# the baselines
+
+
+localrules:
+    fetch_task,
+
+
+rule fetch_task:
+    output:
+        record="results/tasks/{task}/source.json",
+    log:
+        "results/logs/fetch_task/{task}.log",
+    benchmark:
+        "results/runtimes/fetch_task/{task}.tsv"
+    wildcard_constraints:
+        task=one_of(published_tasks()),
+    conda:
+        MODEL_ENV
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=720,
+    params:
+        version=VERSIONS["dataset"],
+        row=published_task,
+        options=fetch_task_options,
+    shell:
+        'python "$SCRIPTS"/fetch_task.py {params.options:q} --lock-file config/tasks.lock.json'
+        " --output {output.record:q} 2> {log:q} >&2"
+
+
+rule import_task:
+    input:
+        unpack(task_source),
+    output:
+        table="results/tasks/{task}/data.parquet",
+        leakage="results/tasks/{task}/leakage.tsv",
+        manifest="results/tasks/{task}/data.parquet.manifest.json",
+    log:
+        "results/logs/import_task/{task}.log",
+    benchmark:
+        "results/runtimes/import_task/{task}.tsv"
+    wildcard_constraints:
+        task=one_of(tasks_without_species()),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        version=VERSIONS["task"],
+        row=published_task,
+        options=import_task_options,
+    shell:
+        'python "$SCRIPTS"/import_task.py {params.options:q} --output {output.table:q} 2> {log:q}'
 
 
 rule make_task:
@@ -6,13 +62,14 @@ rule make_task:
         unpack(task_data_input),
     output:
         table="results/tasks/{task}/data.parquet",
+        leakage="results/tasks/{task}/leakage.tsv",
         manifest="results/tasks/{task}/data.parquet.manifest.json",
     log:
         "results/logs/make_task/{task}.log",
     benchmark:
         "results/runtimes/make_task/{task}.tsv"
     wildcard_constraints:
-        task=one_of(TASKS),
+        task=one_of(set(TASKS) - tasks_without_species()),
     conda:
         "../envs/analysis.yaml"
     threads: 1

@@ -1,16 +1,79 @@
 # what the rules of tasks.smk ask of the configuration
 
 
+from dataclasses import asdict
+
+from dnalm import suites
+
+
 def task_species():
-    """Returns task -> (entry of the config, species); a task of the annotation suite exists per species."""
-    return {
-        f"{name}.{species}": (name, species)
-        for name, task in SETTINGS["tasks"].items()
-        for species in task["species"]
-    }
+    """Returns task -> (entry of the config, species); a task of the annotation suite exists per species.
+
+    Published and own tasks are of no species (None).
+    """
+    found = {}
+    for name, task in SETTINGS["tasks"].items():
+        if task["suite"] == "annotation":
+            found |= {
+                f"{name}.{species}": (name, species) for species in task["species"]
+            }
+        else:
+            found[name] = (name, None)
+    return found
 
 
 TASKS = task_species()
+
+
+def tasks_without_species():
+    return {name for name, (_, species) in TASKS.items() if species is None}
+
+
+def published_tasks():
+    return {
+        name
+        for name in tasks_without_species()
+        if task_settings(name)["suite"] in suites.SUITES
+    }
+
+
+def published_task(wildcards):
+    """The row, never the table: a suite's new row runs nothing again."""
+    settings = task_settings(wildcards.task)
+    if settings["suite"] not in suites.SUITES:
+        return {}
+    return asdict(suites.suite_task(settings["suite"], settings["task"]))
+
+
+def fetch_task_options(wildcards):
+    settings = task_settings(wildcards.task)
+    return options(suite=settings["suite"], task=settings["task"])
+
+
+def task_source(wildcards):
+    """Returns the record of a published task, or the files of an own one."""
+    if wildcards.task in published_tasks():
+        return {"record": f"results/tasks/{wildcards.task}/source.json"}
+    settings = task_settings(wildcards.task)
+    return {
+        key: resource(settings[key])
+        for key in ("data", "validation_data", "test_data")
+        if key in settings
+    }
+
+
+def import_task_options(wildcards, input):
+    settings = task_settings(wildcards.task)
+    own = settings["suite"] not in suites.SUITES
+    return options(
+        **dict(input.items()),
+        task=settings.get("task") if own else None,
+        type=settings.get("type"),
+        metric=settings.get("metric"),
+        folds=settings["folds"],
+        duplicates=settings["duplicates"],
+        max_examples=settings["max_examples"],
+    )
 
 
 def task_settings(task):
@@ -94,7 +157,8 @@ EMBEDDED = {
 
 
 def task_threads(wildcards):
-    return model_threads(TASKS[wildcards.task][1])
+    species = TASKS[wildcards.task][1]
+    return model_threads(species) if species else 2
 
 
 def task_memory(wildcards, attempt):

@@ -14,7 +14,8 @@ VERSIONS = {
     "segment": 3,  # isolated Ns are filled for the input; own bigWig writer
     "elements": 1,
     "evaluate": 2,
-    "task": 1,
+    "dataset": 1,
+    "task": 2,  # column split; report of leaks
     "probe": 1,
     "expression": 1,
     "figures": 1,

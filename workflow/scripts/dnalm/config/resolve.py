@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dnalm.config.tasks import complete_task
 from dnalm.errors import UserError
 from dnalm.models.config import stretched
 
@@ -132,7 +133,10 @@ def resolve(
     for section in RUN_SECTIONS:
         resolved[section] = {}
         for name, entry in (config.get(section) or {}).items():
-            run = {**DEFAULTS[section], **entry}
+            if section == "tasks":
+                run = complete_task(name, entry, DEFAULTS[section], where)
+            else:
+                run = {**DEFAULTS[section], **entry}
             if section == "segmentation":
                 run["elements"] = {**DEFAULTS["elements"], **entry.get("elements", {})}
             run["species"] = _species_of(run["species"], section, name, species, where)

@@ -1,0 +1,68 @@
+"""Published and own tasks in the configuration: planned without a network, fetched from the hub, imported."""
+
+import json
+
+import pandas as pd
+import pytest
+from hub_server import COMMIT, HubServer
+from toy_suites import planted, suite_files, write_csv
+from workflow.conftest import copy_checkout, snakemake
+
+from dnalm import suites
+
+pytestmark = [pytest.mark.workflow]
+SETTINGS = """
+species: {fly_slice: {genome: resources/demo/tiny/fly_slice.fa.gz}}
+tasks:
+  types: {suite: nt_revised, task: enhancers_types, models: [tiny_segment_nt], folds: 5}
+  mine: {suite: own, data: own.csv, type: binary, models: [tiny_segment_nt], folds: 4, duplicates: drop}
+"""
+TARGETS = ("results/tasks/types/data.parquet", "results/tasks/mine/data.parquet")
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("no_proxy", "*")
+        for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        yield hub
+
+
+def test_tasks_without_species(hub, tmp_path):
+    folder = copy_checkout(tmp_path / "checkout")
+    row = suites.suite_task("nt_revised", "enhancers_types")
+    files = suite_files(tmp_path / "suites")["nt_revised", "enhancers_types"]
+    content = {row.file_sets()[1][split]: path.read_bytes() for split, path in files.items()}
+    hub.add_repository(f"datasets/{row.hub_repository}", COMMIT, content)
+    write_csv(folder / "own.csv", planted("binary", 60))
+    (folder / "settings.yaml").write_text(SETTINGS)
+
+    def run(*words):
+        return snakemake(folder, *TARGETS, "--configfile", "settings.yaml", *words)
+
+    plan = run("-n")
+    assert plan.returncode == 0 and "rule fetch_task" in plan.stdout and hub.requests == [], plan.stdout
+    done = run()
+    assert done.returncode == 0, done.stdout[-3000:]
+    task = pd.read_parquet(folder / TARGETS[0])
+    assert (
+        task["split"].value_counts().to_dict() == {"train": 240, "test": 80} and task["label"].nunique() == 3
+    )
+    locked = json.loads((folder / "config/tasks.lock.json").read_text())
+    assert locked[f"datasets/{row.hub_repository}"] == {"revision": COMMIT}
+    manifest = json.loads((folder / f"{TARGETS[1]}.manifest.json").read_text())["content"]
+    assert manifest["settings"]["duplicates"] == "drop" and manifest["settings"]["fold_count"] == 4
+    report = pd.read_csv(folder / "results/tasks/mine/leakage.tsv", sep="\t")
+    assert set(report["relation"]) == {"identical", "reverse_complement", "near_identical"}
+    assert "240 rows of train, expected 30000" in (folder / "results/logs/import_task/types.log").read_text()
+
+    hub.forget()
+    assert "Nothing to be done" in run().stdout and hub.requests == []
+    with open(folder / "resources/suites/nt_revised.tsv", "a") as handle:
+        handle.write((folder / "resources/suites/nt_revised.tsv").read_text().splitlines()[1] + "\n")
+    assert "Nothing to be done" in run().stdout, "another row of the suite ran tasks again"
+    whole = snakemake(folder, "tasks", "--configfile", "settings.yaml", "-n")
+    assert whole.returncode == 0 and "results/tasks/mine/summary.tsv" in whole.stdout, whole.stdout[-2000:]
