@@ -12,6 +12,7 @@ from dnalm import annotation, folds, tasks
 from dnalm.errors import UserError
 from dnalm.genome import Genome, reverse_complement_text
 from dnalm.tasks import annotation as making
+from dnalm.tasks import leakage
 from dnalm.tasks.candidates import balance
 
 GENES = 36
@@ -163,4 +164,9 @@ def test_the_script_writes_the_same_bytes_again(tmp_path):
     ]
     assert manifests[0]["content"] == manifests[1]["content"]
     assert manifests[0]["content"]["examples"] == 50 and manifests[0]["content"]["true"] == 25
-    assert len(tasks.read_task(first)) == 50
+    assert set(manifests[0]["content"]["files"]) == {"data.parquet", "leakage.tsv"}
+    report = pd.read_csv(first.with_name("leakage.tsv"), sep="\t")
+    between = report[report["rows_of"] == "folds"]
+    assert set(between["relation"]) == set(leakage.RELATIONS) and (between["rows"] == 0).all()
+    task = tasks.read_task(first)
+    assert len(task) == 50 and (task["split"] == "").all() and tasks.task_type(task) == "binary"
