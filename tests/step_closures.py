@@ -30,6 +30,7 @@ SCRIPTS_OF = {
     "expression": ["predict_expression"],
     "figures": ["plot_tracks", "plot_expression", "plot_tasks", "plot_embedding_map"],
     "report": ["make_report"],
+    "cost": ["estimate_cost"],
     "pretrain": ["pretrain"],
     "train_segmentation": ["train_segmentation"],
 }

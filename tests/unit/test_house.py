@@ -26,7 +26,7 @@ ROWS = (
     ("models", "sequences"),
     ("checkpoints",),
     ("config",),
-    ("engine",),
+    ("cost", "engine"),
     ("bigwig",),
     ("stitching", "tracks", "metrics"),
     ("segmentation", "embeddings"),
@@ -122,7 +122,7 @@ STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
     "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
     "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
-    "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report"),
+    "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report", "cost"),
 }
 NEVER_RUN = {"analysis": {"jax", "dm-haiku"}}  # behind names that these steps share with the models
 

@@ -14,6 +14,7 @@ import toy_models
 
 from dnalm import files
 from dnalm.checkpoints import write_checkpoint
+from dnalm.engine import parts
 from dnalm.genome import Genome
 from dnalm.models import forward, init_params
 from dnalm.segmentation import plan, run
@@ -150,7 +151,8 @@ def test_a_share_is_a_run_of_neighbours_with_an_equal_part_of_the_windows():
     layout = Layout(8, 6)
     pieces = plan.Pieces({"a": [(0, 10_000)], "b": [(0, 500)]}, {"a": [], "b": []})
     groups = plan.plan_groups(pieces, {"a": [(0, 10_000)], "b": [(0, 500)]}, layout, 1000, None)
-    shares = [plan.share(groups, layout, (number, 4)) for number in range(1, 5)]
+    costs = [plan.windows_of(group, layout) for group in groups]
+    shares = [parts.share(costs, (number, 4)) for number in range(1, 5)]
     assert [number for share in shares for number in share] == list(range(len(groups)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

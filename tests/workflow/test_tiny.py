@@ -2,9 +2,12 @@
 
 import json
 import re
+import socket
+import subprocess
+import sys
 
 import pytest
-from workflow.conftest import ROOT, TINY, copy_checkout, fingerprints, snakemake
+from workflow.conftest import ROOT, TINY, copy_checkout, fingerprints, snakemake, without_network
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("tiny")]
 NOTHING = "Nothing to be done"
@@ -32,6 +35,18 @@ def listed(results, name):
     manifest = folder / "manifest.json"
     content = json.loads(manifest.read_text())["content"] if manifest.exists() else {"files": {}}
     return {str((folder / file).relative_to(results)) for file in content["files"]}
+
+
+def test_everything_was_made_without_a_network(tiny):
+    """Only downloads, which are local rules, may open a connection: nodes of a cluster have no network."""
+    if not without_network():
+        pytest.skip("taking the network away (unshare --net) is not allowed here")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 5)"
+        command = [sys.executable, "-c", connect]
+        assert subprocess.run(command).returncode == 0
+        assert subprocess.run([*without_network(), *command], capture_output=True).returncode == 1
+    assert (tiny / "results" / "report.html").exists()
 
 
 def test_a_second_run_has_nothing_to_do(tiny):

@@ -12,6 +12,7 @@ SCRIPTS = RULES.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from dnalm import config as configuration
+from dnalm import cost
 from dnalm.errors import UserError
 from dnalm.labels import slug
 from dnalm.versions import VERSIONS
@@ -39,7 +40,8 @@ if not workflow.overwrite_configfiles:
 DEVICE = config.get(
     "device", "auto"
 )  # the machine's, from a profile or --config, never the science's
-MACHINE_KEYS = ("device",)
+CONTAINER = config.get("container")  # the image of all jobs, with --sdm apptainer
+MACHINE_KEYS = ("device", "container")
 
 
 def load_configuration():
@@ -76,15 +78,16 @@ GPUS = 1 if DEVICE == "cuda" else 0
 MODEL_ENV = "../envs/gpu.yaml" if DEVICE == "cuda" else "../envs/model.yaml"
 
 # The prefix replaces Snakemake's own strict mode, so it repeats it. `python` is the one that runs Snakemake,
-# or the conda environment's. PYTHONSAFEPATH would hide the library beside the scripts. The malloc settings
-# keep XLA's buffers mapped on CPU: each step would otherwise fault its pages in again (about 2x in time).
-uses_conda = "conda" in {
+# or the conda environment's, or the container's. PYTHONSAFEPATH would hide the library beside the scripts. The
+# malloc settings keep XLA's buffers mapped on CPU: each step would otherwise fault its pages in again (about 2x in time).
+methods = {
     str(method.name).lower()
     for method in workflow.deployment_settings.deployment_method
 }
+own_python = "conda" in methods or bool(CONTAINER and "apptainer" in methods)
 PYTHON_PATH = (
     ""
-    if uses_conda
+    if own_python
     else f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 shell.prefix(
@@ -155,6 +158,17 @@ def repeat_faults(snakemake_logs):
 def model_memory(model, precision):
     """Returns the memory in MB of a job that runs a model."""
     return model_facts(model).memory_mb(precision)
+
+
+def genome_bp(species):
+    """Returns a genome's bases: of the masked genome, or what is expected before it is there."""
+    masked = Path(f"results/species/{species}/masked.fa")
+    return cost.genome_size(SPECIES[species], masked, resource)[0]
+
+
+def genome_runtime(wildcards, attempt):
+    """Returns the time limit in minutes of a step that reads a genome, or its tracks, once."""
+    return cost.genome_minutes(genome_bp(wildcards.species)) * attempt
 
 
 SMALL_GENOME_BYTES = 2_000_000  # its jobs are mostly compilation, which uses one core

@@ -21,7 +21,7 @@ rule call_elements:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["elements"],
         options=element_options,
@@ -55,7 +55,7 @@ rule make_hub:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["elements"],
         options=hub_options,
@@ -83,7 +83,7 @@ rule export_zarr:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["elements"],
         folder=tracks_folder,

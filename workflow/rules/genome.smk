@@ -48,7 +48,7 @@ rule read_annotation:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["annotation"],
         source=annotation_source,
@@ -76,7 +76,7 @@ rule mask_genome:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["mask"],
         options=mask_options,

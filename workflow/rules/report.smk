@@ -3,8 +3,10 @@
 
 localrules:
     record_settings,
+    estimate_cost,
 
 
+# Hundreds of species' settings are longer than a command line may be.
 rule record_settings:
     output:
         "results/settings.json",
@@ -12,8 +14,6 @@ rule record_settings:
         "results/logs/record_settings/settings.log",
     benchmark:
         "results/runtimes/record_settings/settings.tsv"
-    conda:
-        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=100,
@@ -21,8 +21,33 @@ rule record_settings:
     params:
         version=VERSIONS["report"],
         settings=json.dumps(SETTINGS, indent=2),
+    run:
+        Path(output[0]).write_text(f"{params.settings}\n")
+
+
+# Asked for by name: snakemake estimate_cost
+rule estimate_cost:
+    input:
+        settings="results/settings.json",
+    output:
+        table="results/cost.tsv",
+    log:
+        "results/logs/estimate_cost/cost.log",
+    benchmark:
+        "results/runtimes/estimate_cost/cost.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        version=VERSIONS["cost"],
+        device="cuda" if DEVICE == "cuda" else "cpu",
+        done=finished_runs(),
     shell:
-        "printf '%s\\n' {params.settings:q} > {output:q} 2> {log:q}"
+        'python "$SCRIPTS"/estimate_cost.py --settings {input.settings:q} --results results'
+        " --device {params.device} --output {output.table:q} 2> {log:q}"
 
 
 rule make_report:

@@ -21,7 +21,7 @@ rule segment:
     threads: embed_threads
     resources:
         mem_mb=segment_memory,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        runtime=segment_runtime,
         gpu=GPUS,
     params:
         version=VERSIONS["segment"],
@@ -58,7 +58,7 @@ rule segment_part:
     threads: embed_threads
     resources:
         mem_mb=segment_memory,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        runtime=segment_runtime,
         gpu=GPUS,
     params:
         version=VERSIONS["segment"],
@@ -90,7 +90,7 @@ rule gather_segments:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["segment"],
         options=segment_options,
@@ -124,7 +124,7 @@ rule evaluate_segmentation:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["evaluate"],
         options=evaluate_options,

@@ -23,7 +23,7 @@ rule make_windows:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=genome_runtime,
     params:
         version=VERSIONS["windows"],
         options=window_options,

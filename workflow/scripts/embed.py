@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from dnalm import cli
-from dnalm.device import select_device
-from dnalm.errors import UserError
+from dnalm.device import keep_compiled, select_device
 from dnalm.models import precision
 
 
@@ -32,49 +31,37 @@ def parse_arguments(argv):
     precision.add_argument(parser)
     add("--batch-size", default="auto", help="windows per device and call")
     add("--work-dir", type=Path, help="folder of unfinished runs (default: .work beside the output)")
+    add("--part", help="i/n: compute this share alone; --output is then the JSON file that says so")
+    add("--gather", type=Path, nargs="+", help="write the output from these parts' files; computes nothing")
     add("--force", action="store_true", help="write per-token output of any size")
     add("--output", type=Path, required=True, help=".h5ad (or .zarr with --pooling none)")
     cli.add_device_argument(parser, several=True)
     return parser.parse_args(argv)
 
 
-def read_source(arguments):
-    """Returns what is embedded, and the files that it comes from by their role."""
-    from dnalm import genome, windows
-    from dnalm.embeddings import sources
-
-    if arguments.sequences:
-        return sources.read_source(arguments.sequences), {"sequences": arguments.sequences}
-    if not arguments.genome:
-        raise UserError("--windows", "needs the genome that they lie on", "Give --genome.")
-    table = windows.read_windows(arguments.windows)
-    inputs = {"genome": arguments.genome, "windows": arguments.windows}
-    return sources.WindowSource(genome.Genome(arguments.genome), table), inputs
-
-
 @cli.command
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
-    select_device(arguments.device, arguments.devices)  # before anything else touches JAX
+    device = "cpu" if arguments.gather else arguments.device
+    output = arguments.output
+    work = arguments.work_dir or output.parent / ".work"
+    platform = select_device(device, arguments.devices)  # before anything else touches JAX
+    keep_compiled(platform, work)
     import jax
 
-    from dnalm import checkpoints
-    from dnalm.embeddings import run, settings
-    from dnalm.engine import memory
+    from dnalm.embeddings import command, run
+    from dnalm.engine import memory, parts
 
-    checkpoint = checkpoints.load_checkpoint(arguments.checkpoint)
-    layers = settings.parse_layers(arguments.layers, checkpoint.config.num_layers)
-    names = ("pooling", "reverse_complement", "dtype", "precision")
-    wanted = settings.Settings(layers, **{name: getattr(arguments, name) for name in names})
-    source, inputs = read_source(arguments)
-    options = {
-        "work_dir": arguments.work_dir,
-        "random_seed": arguments.random_weights,
-        "batch_size": memory.parse_batch_size(arguments.batch_size),
-        "force": arguments.force,
-    }
-    devices = jax.local_devices()
-    run.embed_source(arguments.output, source, inputs, checkpoint, wanted, devices, **options)
+    job = command.make_job(arguments)
+    if arguments.gather:
+        run.gather_parts(job, output, arguments.gather)
+        return
+    batch, devices = memory.parse_batch_size(arguments.batch_size), jax.local_devices()
+    if arguments.part:
+        part = parts.parse_part(arguments.part)
+        run.embed_part(job, part, output, devices, work, batch)
+    else:
+        run.embed_source(job, output, devices, work, batch)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from dnalm import cli, stitching
-from dnalm.device import select_device
+from dnalm.device import keep_compiled, select_device
 from dnalm.models import precision
 
 
@@ -51,26 +51,27 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device = "cpu" if arguments.gather else arguments.device
-    select_device(device, arguments.devices)  # before anything else touches JAX
+    output = arguments.output_dir
+    work = arguments.work_dir or output.parent / ".work"
+    platform = select_device(device, arguments.devices)  # before anything else touches JAX
+    keep_compiled(platform, work)
     import jax
 
     from dnalm.engine.memory import parse_batch_size
+    from dnalm.engine.parts import parse_part
     from dnalm.genome import Genome
     from dnalm.segmentation import command, run
-    from dnalm.segmentation.plan import parse_part
 
     with Genome(arguments.genome) as genome:
         job = command.make_job(arguments, genome)
         if arguments.gather:
-            run.gather_parts(job, arguments.output_dir, arguments.gather)
+            run.gather_parts(job, output, arguments.gather)
+            return
+        batch, devices = parse_batch_size(arguments.batch_size), jax.local_devices()
+        if arguments.part:
+            run.segment_part(job, parse_part(arguments.part), output, devices, work, batch)
         else:
-            batch, work = parse_batch_size(arguments.batch_size), arguments.work_dir
-            if arguments.part:
-                part = parse_part(arguments.part)
-                work = work or arguments.output_dir.parent / ".work"
-                run.segment_part(job, part, arguments.output_dir, jax.local_devices(), work, batch)
-                return
-            run.segment_genome(job, arguments.output_dir, jax.local_devices(), work, batch)
+            run.segment_genome(job, output, devices, work, batch)
 
 
 if __name__ == "__main__":

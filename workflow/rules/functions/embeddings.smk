@@ -1,35 +1,23 @@
 # what the rules of embeddings.smk ask of the configuration
 
 
-RANDOM = "random_weights"  # the same network untrained: the baseline of every model
-RANDOM_SEED = 0
-
-
-def embedding_runs():
-    """Returns run -> settings: the runs of the config, and those that the expression runs need."""
-    runs = {name: dict(run) for name, run in SETTINGS["embeddings"].items()}
-    for name, run in SETTINGS["expression"].items():
-        for model in run["models"]:
-            runs[f"expression.{name}.{model}"] = {
-                **run,
-                "model": model,
-                "dtype": "float32",
-            }
-            if RANDOM in run["baselines"]:
-                runs[f"expression.{name}.{model}.{RANDOM}"] = {
-                    **runs[f"expression.{name}.{model}"],
-                    "random_weights": RANDOM_SEED,
-                }
-    return runs
-
-
-EMBEDDING_RUNS = embedding_runs()
+RANDOM, RANDOM_SEED = configuration.RANDOM, configuration.RANDOM_SEED
+EMBEDDING_RUNS = configuration.embedding_runs(SETTINGS)
 
 
 # Every token's embedding is a Zarr folder, pooled ones an AnnData file.
 TOKEN_RUNS = [
     run for run, settings in EMBEDDING_RUNS.items() if settings["pooling"] == "none"
 ]
+
+
+def embedding_runs_of(parts, tokens=(False, True)):
+    """Returns the runs whose work one job does, or several share, of one kind of result or both."""
+    return [
+        name
+        for name, run in EMBEDDING_RUNS.items()
+        if (name in TOKEN_RUNS) in tokens and (run["parts"] > 1) == parts
+    ]
 
 
 def embedding_files():
@@ -69,6 +57,22 @@ def embed_windows(wildcards):
 
 def embed_checkpoint(wildcards):
     return f"results/models/{EMBEDDING_RUNS[wildcards.run]['model']}/params.safetensors"
+
+
+def embed_parts(wildcards):
+    count = EMBEDDING_RUNS[wildcards.run]["parts"]
+    folder = f"results/species/{wildcards.species}/embeddings/{wildcards.run}.parts"
+    return [f"{folder}/{number}-of-{count}.json" for number in range(1, count + 1)]
+
+
+def embed_runtime(wildcards, attempt):
+    """Returns the time limit in minutes, from the windows' tokens and the model's size."""
+    run = EMBEDDING_RUNS[wildcards.run]
+    window_set = SPECIES[wildcards.species]["windows"][run["windows"]]
+    facts = model_facts(run["model"])
+    bases = genome_bp(wildcards.species)
+    work = cost.embedding_work(run, window_set, facts, bases, resource)
+    return work.limit_minutes(facts, run["precision"], DEVICE) * attempt
 
 
 def embed_threads(wildcards):

@@ -13,6 +13,12 @@ def model_cards():
     return cards
 
 
+def finished_runs():
+    """Counts the model runs that are there: one more, and the cost of the others is another."""
+    files = embedding_files() + segmentation_files()
+    return sum(Path(path).exists() for path in files)
+
+
 def genome_files():
     return [
         f"results/species/{species}/{name}"

@@ -81,3 +81,12 @@ def tracks_folder(wildcards, input):
 def segment_memory(wildcards, attempt):
     run = SETTINGS["segmentation"][wildcards.run]
     return model_memory(run["model"], run["precision"]) * attempt
+
+
+def segment_runtime(wildcards, attempt):
+    """Returns the time limit in minutes, from the bases to predict and the model's size."""
+    run = SETTINGS["segmentation"][wildcards.run]
+    facts, entry = model_facts(run["model"]), SPECIES[wildcards.species]
+    bases = genome_bp(wildcards.species)
+    work = cost.segmentation_work(run, entry["held_out"], facts, bases, resource)
+    return work.limit_minutes(facts, run["precision"], DEVICE) * attempt

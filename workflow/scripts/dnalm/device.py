@@ -6,6 +6,8 @@ import importlib.util
 import logging
 import os
 import pkgutil
+from importlib.metadata import version
+from pathlib import Path
 
 from dnalm import leases
 from dnalm.errors import UserError
@@ -37,6 +39,7 @@ def select_device(device: str, devices: str = "auto") -> str:
         platform = jax.default_backend()
     except RuntimeError as fault:
         raise _missing(device, str(fault).splitlines()[0]) from fault
+    log.info("%s", describe_backend())
     if lease and platform != "gpu":
         lease.release()
     if device == "auto" and platform == "cpu":
@@ -44,6 +47,28 @@ def select_device(device: str, devices: str = "auto") -> str:
     if device != "auto" and platform != PLATFORMS[device]:
         raise _missing(device, f"found {platform}")
     return platform
+
+
+def describe_backend() -> str:
+    """Returns what runs the models: devices, and the build of JAX."""
+    import jax
+
+    found = jax.local_devices()
+    build = " ".join(str(found[0].client.platform_version).split())
+    kinds = ", ".join(dict.fromkeys(device.device_kind for device in found))
+    return f"{len(found)} x {kinds}; jax {jax.__version__}, jaxlib {version('jaxlib')} ({build})"
+
+
+def keep_compiled(platform: str, work_dir: Path) -> None:
+    """Makes JAX keep compiled programs below a folder, so that the jobs of a run compile once.
+
+    On GPUs and TPUs only: programs of one CPU may not run on another that shares the folder. A folder named
+    by JAX_COMPILATION_CACHE_DIR is left as it is.
+    """
+    if platform != "cpu" and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        import jax
+
+        jax.config.update("jax_compilation_cache_dir", str((work_dir / "compiled").absolute()))
 
 
 def may_use_cuda(device: str) -> bool:

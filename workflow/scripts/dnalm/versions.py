@@ -20,6 +20,7 @@ VERSIONS = {
     "expression": 1,
     "figures": 1,
     "report": 2,
+    "cost": 1,
     "pretrain": 1,
     "train_segmentation": 1,
 }

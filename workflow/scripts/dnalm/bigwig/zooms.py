@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
@@ -53,7 +54,7 @@ def merge(rows: Shaped[np.ndarray, " N"]) -> Shaped[np.ndarray, " B"]:
 
 
 class ZoomLevel:
-    """One level: takes rows of its bins in order, hands full blocks to `write` and each bin to the next level.
+    """One level: takes rows of its bins in order, hands full blocks to `write`, each bin to the next level.
 
     A bin is merged once all its rows are there, so that the sums do not depend on how the values came.
     """
@@ -97,6 +98,6 @@ def zoom_levels(longest_bp: int, write: Callable[[ZoomLevel, Bins], None]) -> li
     """Returns the levels for contigs of up to so many bases, the finest first."""
     sizes = [FIRST_BIN_BP * FACTOR**level for level in range(MOST_ZOOMS)]
     levels = [ZoomLevel(bin_bp, write) for bin_bp in sizes if bin_bp < longest_bp]
-    for finer, coarser in zip(levels, levels[1:], strict=False):
+    for finer, coarser in pairwise(levels):
         finer.coarser = coarser
     return levels

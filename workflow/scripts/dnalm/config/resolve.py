@@ -30,6 +30,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "pooling": "mean",
         "reverse_complement": False,
         "dtype": "float16",
+        "parts": 1,
         "precision": "float32",
         "species": "all",
     },
@@ -87,6 +88,7 @@ class ModelFacts:
     features: tuple[str, ...]
     labels: str
     parameters: int = 0  # 0: not known before its files are read
+    embed_dim: int = 0
 
     def memory_mb(self, precision: str) -> int:
         """Returns the memory of a job that runs the model.

@@ -69,16 +69,22 @@ class Embedder:
         settings: Settings,
         devices: Sequence[Any],
         batch_size: int | None = None,
+        fixed_shards: bool = False,
     ) -> None:
+        """Args:
+        fixed_shards: the same on every device; else large enough to keep these devices busy.
+        """
         self._source, self._config, self._settings = source, config, settings
         values, times = np.unique(counts, return_counts=True)
         nominal = int(values[np.argmax(times)])
         rows = batch_size or batch_rows(config, nominal, devices, len(counts), settings.precision)
-        self.shards = shard_rows(counts, BATCHES_PER_SHARD * rows * len(devices) * nominal)
-        self.batch_size, self.missing = rows, 0
+        busy = BATCHES_PER_SHARD * rows * len(devices) * nominal
+        self.shards = shard_rows(counts, 0 if fixed_shards else busy)
+        self.batch_size = rows
         self.key = {
             "counts": hashlib.sha256(counts.tobytes()).hexdigest(),
             "shard_tokens": SHARD_TOKENS,
+            **({"shards": "fixed"} if fixed_shards else {}),
             "batch": rows,
             "platform": devices[0].platform,
             **settings.entries(),
@@ -93,30 +99,24 @@ class Embedder:
             config.kmers.pad_id,
         )
 
-    def run(self, shards: Shards, progress: Progress) -> Iterator[dict[int, Float[np.ndarray, "B D"]]]:
-        """Yields the embeddings of consecutive rows, layer -> (B, D), from `shards` where they are kept.
+    def arrays(
+        self, shards: Shards, progress: Progress, numbers: range | None = None
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yields the shards' arrays, of all or of these numbers, from `shards` where they are kept.
+
+        Yields:
+            values (B, layers, D) of consecutive rows; with pooling none values (layers, T, D) of their tokens
+            and spans (T, 2), each token's place in its window.
 
         Raises:
             UserError: the model gives NaN or infinity for a window that has known bases.
         """
-        for arrays in self._shards(shards, self._shard, progress):
-            self.missing += int(np.isnan(arrays["values"][:, 0, 0]).sum())
-            yield {layer: arrays["values"][:, place] for place, layer in enumerate(self._settings.layers)}
-
-    def run_tokens(
-        self, shards: Shards, progress: Progress
-    ) -> Iterator[tuple[dict[int, Float[np.ndarray, "T D"]], Int32[np.ndarray, "T 2"]]]:
-        """Yields every token's embedding and span in its window, for consecutive rows."""
-        for arrays in self._shards(shards, self._token_shard, progress):
-            values = arrays["values"]
-            yield {layer: values[place] for place, layer in enumerate(self._settings.layers)}, arrays["spans"]
-
-    def _shards(
-        self, shards: Shards, compute: Callable[[int, int], dict[str, np.ndarray]], progress: Progress
-    ) -> Iterator[dict[str, np.ndarray]]:
+        numbers = range(len(self.shards)) if numbers is None else numbers
+        compute = self._token_shard if self._settings.pooling == "none" else self._shard
         if kept := shards.finished():
-            log.info("going on with %d of %d shards", min(kept, len(self.shards)), len(self.shards))
-        for number, (first, last) in enumerate(progress(self.shards, "shards", len(self.shards))):
+            log.info("going on with %d of %d shards", min(kept, len(numbers)), len(numbers))
+        for number in progress(numbers, "shards", len(numbers)):
+            first, last = self.shards[number]
             yield shards.get(number, f"rows {first}-{last}", partial(compute, first, last))
 
     def _shard(self, first: int, last: int) -> dict[str, np.ndarray]:

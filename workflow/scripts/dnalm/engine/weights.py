@@ -12,6 +12,13 @@ from dnalm.engine.shards import weights_sha256
 from dnalm.models import cast_params, init_params
 
 
+def weights_name(checkpoint: Checkpoint, random_seed: int | None = None) -> str:
+    """Returns the sha256 of a model (see `weights_sha256`) without its weights on a device."""
+    config = checkpoint.config
+    weights = checkpoint.tensors if random_seed is None else init_params(config, random_seed)
+    return weights_sha256(weights, config)
+
+
 def load_weights(
     checkpoint: Checkpoint, precision: str, devices: Sequence[Any], random_seed: int | None = None
 ) -> tuple[str, dict[str, dict[str, Any]]]:

@@ -154,22 +154,6 @@ def _context(context_bp: int, window_bp: int, start: int, end: int) -> int:
     return centring_context(start, end, window_bp) if context_bp == CENTRED else context_bp
 
 
-def parse_part(text: str) -> tuple[int, int]:
-    """Returns number and count of `2/8`.
-
-    Raises:
-        UserError: another form, or a number outside 1 to the count.
-    """
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UserError("--part", f"found {text!r}, expected number/count such as 2/8", "Mend it.")
-    return int(number), int(count)
-
-
-def share(groups: Sequence[Sequence[Chunk]], layout: Layout, part: tuple[int, int]) -> range:
-    """Returns the numbers of the groups of one part: neighbours, with an equal share of the windows."""
-    number, count = part
-    costs = [sum(layout.expected_windows(chunk.end - chunk.start) for chunk in group) for group in groups]
-    reached = np.cumsum([0, *costs])
-    borders = np.searchsorted(reached, reached[-1] * np.arange(count + 1) / count)
-    return range(int(borders[number - 1]), int(borders[number]))
+def windows_of(group: Sequence[Chunk], layout: Layout) -> int:
+    """Returns about how many windows a group's chunks take."""
+    return sum(layout.expected_windows(chunk.end - chunk.start) for chunk in group)

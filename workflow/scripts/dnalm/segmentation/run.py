@@ -12,6 +12,7 @@ import numpy as np
 
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
+from dnalm.engine import parts
 from dnalm.engine.interrupt import StopSignal
 from dnalm.engine.memory import batch_rows, describe
 from dnalm.engine.preflight import check_output, inputs_unchanged, remove_stale
@@ -19,7 +20,6 @@ from dnalm.engine.shards import Shards, run_key, weights_sha256
 from dnalm.engine.weights import load_weights
 from dnalm.genome import Genome
 from dnalm.models.precision import DEFAULT_PRECISION, precision_entry
-from dnalm.segmentation import parts
 from dnalm.segmentation.plan import (
     CHUNK_BP,
     MAX_FILLED_N,
@@ -28,7 +28,7 @@ from dnalm.segmentation.plan import (
     find_genome_pieces,
     plan_groups,
     rescaling_factor,
-    share,
+    windows_of,
 )
 from dnalm.segmentation.predict import Predictor, Track, track_list
 from dnalm.segmentation.region_table import write_region_table
@@ -143,12 +143,12 @@ def segment_part(
 ) -> None:
     """Computes one part's shards into `work_dir` and writes down which they are, for `gather_parts`."""
     computing = _Computing(job, devices, work_dir, batch_size, PART_CHUNK_BP)
-    mine = share(computing.groups, job.layout, part)
+    mine = parts.share([windows_of(group, job.layout) for group in computing.groups], part)
     with inputs_unchanged(list(job.all_inputs.values())), StopSignal("chunk") as stop:
         for number in stop.watch(cli.progress(mine, "chunks", len(mine)), len(mine)):
             computing.levels(number, computing.groups[number])
-    identity = parts.identity(computing.about, job.all_inputs)
-    parts.write_part(output, part, identity, computing.shards, mine)
+    identity = parts.identity(STEP, computing.about, job.all_inputs)
+    parts.write_part(output, STEP, part, identity, computing.shards, mine)
 
 
 def gather_parts(job: Job, output_dir: Path, part_files: Sequence[Path]) -> None:
@@ -159,7 +159,7 @@ def gather_parts(job: Job, output_dir: Path, part_files: Sequence[Path]) -> None
     """
     _check_room(job, output_dir)
     about = job.describe(weights_sha256(job.checkpoint.tensors, job.checkpoint.config))
-    found = parts.read_parts(part_files, parts.identity(about, job.all_inputs))
+    found = parts.read_parts(part_files, parts.identity(STEP, about, job.all_inputs))
     pieces = find_genome_pieces(job.genome, list(job.regions), job.max_filled_n)
     groups = plan_groups(pieces, job.regions, job.layout, PART_CHUNK_BP, job.context_bp)
 

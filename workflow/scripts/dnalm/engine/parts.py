@@ -15,22 +15,47 @@ from dnalm.engine.shards import STAMP, Shards, run_key
 from dnalm.errors import UserError
 from dnalm.versions import VERSIONS
 
-STEP = "segment"
 REMEDY = "Delete this file and run its part again."
 
 
-def identity(about: Mapping[str, Any], inputs: Mapping[str, Path]) -> str:
+def parse_part(text: str) -> tuple[int, int]:
+    """Returns number and count of `2/8`.
+
+    Raises:
+        UserError: another form, or a number outside 1 to the count.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UserError("--part", f"found {text!r}, expected number/count such as 2/8", "Mend it.")
+    return int(number), int(count)
+
+
+def share(costs: Sequence[int], part: tuple[int, int]) -> range:
+    """Returns the numbers of one part's shards: neighbours, with an equal share of the costs."""
+    number, count = part
+    reached = np.cumsum([0, *costs])
+    borders = np.searchsorted(reached, reached[-1] * np.arange(count + 1) / count)
+    return range(int(borders[number - 1]), int(borders[number]))
+
+
+def identity(step: str, about: Mapping[str, Any], inputs: Mapping[str, Path]) -> str:
     """Returns a name of what all parts of one run share, whatever machine they ran on."""
     prints = {role: files.fingerprint(path) for role, path in inputs.items()}
-    return run_key({"step": STEP, "version": VERSIONS[STEP], **about, **prints})
+    return run_key({"step": step, "version": VERSIONS[step], **about, **prints})
 
 
-def write_part(output: Path, part: tuple[int, int], run: str, shards: Shards, numbers: range) -> None:
-    """Writes down which shards are a part's, with their sha256."""
+def write_part(
+    output: Path, step: str, part: tuple[int, int], run: str, shards: Shards, numbers: range
+) -> None:
+    """Writes down which shards are a part's, with their sha256.
+
+    Args:
+        run: of `identity`.
+    """
     paths = {number: shards.path(number) for number in numbers}
     content = {
-        "step": STEP,
-        "version": VERSIONS[STEP],
+        "step": step,
+        "version": VERSIONS[step],
         "part": list(part),
         "run": run,
         "shards": {
@@ -58,7 +83,7 @@ class Parts:
             UserError: no part has it.
         """
         if number not in self.shards:
-            raise UserError("parts", f"no part has chunk {number}", "Run all parts of one configuration.")
+            raise UserError("parts", f"no part has shard {number}", "Run all parts of one configuration.")
         with np.load(self.shards[number], allow_pickle=False) as file:
             return {name: file[name] for name in file.files if name != STAMP}
 
