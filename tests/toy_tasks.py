@@ -74,12 +74,12 @@ def toy_task(rows=80, folds=4, seed=0, length_bp=60):
     )
 
 
-def write_embeddings(path, names, layers):
-    """Writes a file of embeddings as embed.py does; layers: number -> rows."""
+def write_embeddings(path, names, layers, about=()):
+    """Writes a file of embeddings as embed.py does; layers: number -> rows; about: its settings."""
     from dnalm.engine.h5ad import EmbeddingWriter
 
     obs = pd.DataFrame(index=pd.Index(list(names), dtype=str))
     widths = {layer: rows.shape[1] for layer, rows in layers.items()}
-    with EmbeddingWriter(path, obs, widths, "float32", {}) as writer:
+    with EmbeddingWriter(path, obs, widths, "float32", dict(about)) as writer:
         writer.append(layers)
     return path

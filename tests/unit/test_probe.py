@@ -1,166 +1,262 @@
-"""Probes: folds kept apart, scores as scikit-learn's, names joined, sums by hand."""
+"""Probes: folds kept apart, choices made inside the training rows, signals found and noise not."""
 
-import json
+import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
-import summarise_task
-import train_probe
-from sklearn import metrics
 from toy_tasks import toy_task, write_embeddings
 
 from dnalm import probe
 from dnalm.errors import UserError
+from dnalm.probe import features, sets
+from dnalm.probe.targets import Targets
 
-NAMES = ("mcc", "auroc", "auprc", "accuracy")
+ROWS, COLUMNS, FOLDS = 160, 6, 4  # one shape: each is compiled
+NOISE = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(np.float32)
+
+
+def make_task(labels, tested=False):
+    """Returns a task whose rows have these labels; the last quarter is an official test set where asked."""
+    task = toy_task(rows=ROWS, folds=FOLDS).drop(columns="label")
+    for number, column in enumerate(labels.T, 1):
+        task["label" if labels.shape[1] == 1 else f"label_{number}"] = column
+    task["split"] = ""
+    if tested:
+        last = np.arange(ROWS) >= ROWS * 3 // 4
+        task["split"], task["fold"] = np.where(last, "test", "train"), np.where(last, -1, task["fold"])
+    return task
+
+
+def labels_of(kind, seed=1):
+    generator = np.random.default_rng(seed)
+    if kind == "regression":
+        return generator.normal(size=(ROWS, 1))
+    if kind == "multi_regression":
+        return generator.normal(size=(ROWS, 2)) * [1, 100]
+    if kind == "multilabel":
+        return generator.integers(0, 2, (ROWS, 2))
+    return generator.permuted(np.arange(ROWS) % (3 if kind == "multiclass" else 2))[:, None]
+
+
+def signal_of(labels, strength=3.0):
+    """Returns features that hold the labels: one column per class or output."""
+    values = NOISE + 1000
+    if labels.dtype.kind == "f":
+        values[:, : labels.shape[1]] += strength * labels / labels.std(axis=0)
+    elif labels.shape[1] == 1:
+        values[np.arange(ROWS), labels[:, 0]] += 2 * strength
+    else:
+        values[:, :2] += 2 * strength * labels
+    return values
 
 
 @pytest.fixture
-def task():
-    return toy_task()
+def run(tmp_path):
+    def run_on(labels, layers, tested=False, **options):
+        task = make_task(labels, tested)
+        numbers = itertools.count()
+        path = write_embeddings(tmp_path / f"{next(numbers)}{len(layers)}.h5ad", task["name"], layers)
+        result = probe.run_probe(task, [str(path)], "m", **options)
+        path.unlink()
+        return result
+
+    return run_on
 
 
-def test_standardise_uses_the_first_alone():
-    train, other = np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 9.0]])
-    inputs, tested = probe.standardise(train, other)
-    assert inputs.tolist() == [[-1, 0], [1, 0]] and tested.tolist() == [[3, 0]]  # a constant column is 0
+KINDS = ["binary", "multiclass", "multilabel", "regression", "multi_regression"]
 
 
-def test_no_row_is_predicted_from_its_own_fold():
-    generator = np.random.default_rng(0)
-    labels, fold = generator.integers(0, 2, 120), np.arange(120) % 4
-    values = generator.normal(size=(120, 8)).astype(np.float32)
-    before = probe.cross_validate(values, labels, fold)
-    flipped = np.where(fold == 2, 1 - labels, labels)
-    after = probe.cross_validate(values, flipped, fold)
-    assert (before[fold == 2] == after[fold == 2]).all()
-    assert (before[fold != 2] != after[fold != 2]).all()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_signal_is_found_and_noise_is_not(run, kind):
+    labels = labels_of(kind)
+    main = "R2" if kind.endswith("regression") else "mcc"
+    found = run(labels, {1: signal_of(labels)})
+    shuffled = run(labels, {1: signal_of(np.random.default_rng(2).permutation(labels))})
+    assert found.folds[main].mean() > 0.8 and abs(shuffled.folds[main].mean()) < 0.25
+    assert len(found.folds) == FOLDS and tuple(found.folds.columns) == probe.FOLD_COLUMNS
+    assert found.folds["n_test"].sum() == ROWS
+    outputs = {"multilabel": {"pooled", "1", "2"}, "multi_regression": {"pooled", "1", "2"}}.get(kind, set())
+    assert set(found.outputs["output"]) == outputs
+    if outputs:
+        each = found.outputs[found.outputs["output"].isin(["1", "2"])].groupby("fold")[main].mean()
+        assert np.allclose(each, found.folds[main])
 
 
-def test_a_signal_is_found_and_noise_is_not():
-    generator = np.random.default_rng(0)
-    labels, fold = np.arange(400) % 2, np.arange(400) // 2 % 5
-    noise = generator.normal(size=(400, 6)).astype(np.float32)
-    signal = noise + 1e3 + 3 * labels[:, None].astype(np.float32)
-    scores = [probe.score_folds(probe.cross_validate(x, labels, fold), labels, fold) for x in (signal, noise)]
-    assert scores[0]["mcc"].mean() > 0.95
-    assert abs(scores[1]["mcc"].mean()) < 0.2 and abs(scores[1]["auroc"].mean() - 0.5) < 0.1
+def test_no_row_is_predicted_or_chosen_by_its_own_fold(run):
+    labels = labels_of("binary")
+    own = make_task(labels)["fold"].to_numpy() == 2
+    layers = {1: NOISE, 2: signal_of(labels, 0.3)}
+    before, after = (
+        run(each, layers).predictions.set_index("name")
+        for each in (labels, np.where(own[:, None], 1 - labels, labels))
+    )
+    same = before["probability"] == after["probability"].loc[before.index]
+    assert same[before["fold"] == 2].all() and not same[before["fold"] != 2].any()
 
 
-def test_scores_are_those_of_scikit_learn():
-    generator = np.random.default_rng(3)
-    labels, fold = generator.integers(0, 2, 300), np.arange(300) % 3
-    probability = np.round(np.clip(0.4 * labels + generator.random(300) * 0.6, 0, 1), 2)
-    table = probe.score_folds(probability, labels, fold)
-    assert table["n_train"].tolist() == [200] * 3 and table["n_test"].tolist() == [100] * 3
-    for row in table.itertuples():
-        truth, score = labels[fold == row.fold], probability[fold == row.fold]
-        called = score >= 0.5
-        assert row.mcc == pytest.approx(metrics.matthews_corrcoef(truth, called))
-        assert row.auroc == pytest.approx(metrics.roc_auc_score(truth, score))
-        assert row.auprc == pytest.approx(metrics.average_precision_score(truth, score))
-        assert row.accuracy == pytest.approx(metrics.accuracy_score(truth, called))
-        assert row.base_rate == pytest.approx(truth.mean())
+def test_the_layer_with_the_signal_is_chosen(run):
+    labels = labels_of("binary")
+    result = run(labels, {1: NOISE, 3: signal_of(labels), 5: NOISE[::-1].copy()})
+    assert (result.folds["layer"] == 3).all() and (result.folds["choice"] == "layer").all()
+    assert result.folds["mcc"].mean() > 0.9
+    assert sorted(result.sweep["layer"].unique()) == [1, 3, 5] and set(result.sweep["choice"]) == {"fixed"}
+    assert (result.sweep["penalty"] == probe.FIXED_PENALTY).all() and len(result.sweep) == 3 * FOLDS
+    assert set(result.predictions["layer"]) == {3}
 
 
-def test_embeddings_are_joined_by_name(tmp_path, task):
+def test_choosing_among_noise_gains_nothing(run):
+    generator, best, nested = np.random.default_rng(5), [], []
+    for seed in range(6):
+        layers = {n: generator.normal(size=(ROWS, COLUMNS)).astype(np.float32) for n in range(1, 7)}
+        result = run(labels_of("binary", seed), layers)
+        best.append(result.sweep.groupby("layer")["mcc"].mean().max())
+        nested.append(result.folds["mcc"].mean())
+    assert np.mean(best) > 0.08 and np.mean(nested) < 0.05  # the best layer in hindsight is optimistic
+
+
+def test_a_probe_for_every_layer(run):
+    labels = labels_of("binary")
+    result = run(labels, {1: NOISE, 3: signal_of(labels)}, choose="penalty")
+    assert result.folds.groupby("layer").size().to_dict() == {1: FOLDS, 3: FOLDS}
+    assert set(result.folds["choice"]) == {"penalty"} and len(result.predictions) == 2 * ROWS
+
+
+def test_the_penalty_fits_the_features(run):
+    labels = labels_of("binary")
+    noise, signal = (run(labels, {1: x}).folds["penalty"] for x in (NOISE, signal_of(labels, 1.5)))
+    assert noise.median() > 100 * signal.median()
+    alone = run(labels, {1: NOISE}, penalties=[10.0])
+    assert (alone.folds["penalty"] == 10).all() and (alone.sweep["penalty"] == probe.FIXED_PENALTY).all()
+
+
+@pytest.mark.parametrize("head", probe.HEADS)
+def test_an_official_test_set_is_scored_by_every_folds_probe(run, head):
+    labels = labels_of("binary")
+    result = run(labels, {1: signal_of(labels)}, tested=True, head=head)
+    assert len(result.folds) == FOLDS and (result.folds["n_test"] == ROWS // 4).all()
+    assert (result.folds["n_train"] == ROWS * 9 // 16).all() and set(result.folds["scored"]) == {"test"}
+    assert result.folds["mcc"].mean() > 0.8
+    assert result.predictions.groupby("fold")["name"].nunique().tolist() == [ROWS // 4] * FOLDS
+    flipped = labels.copy()
+    flipped[ROWS * 3 // 4 :] = 1 - flipped[ROWS * 3 // 4 :]
+    again = run(flipped, {1: signal_of(labels)}, tested=True, head=head)
+    assert again.predictions["probability"].equals(result.predictions["probability"])
+    assert again.folds["mcc"].mean() == pytest.approx(-result.folds["mcc"].mean())
+
+
+def test_an_mlp_finds_what_no_line_does(run):
+    labels = labels_of("binary")
+    side = np.where(NOISE[:, 1] > 0, 1, -1)
+    values = 1000 + 0.3 * NOISE
+    values[:, 0] += side * (2 * labels[:, 0] - 1)
+    values[:, 1] += side
+    mlp, linear = (run(labels, {1: values}, head=head) for head in ("mlp", "linear"))
+    assert mlp.folds["mcc"].mean() > 0.7 > 0.3 > linear.folds["mcc"].mean()
+    assert run(labels, {1: values}, head="mlp").predictions.equals(mlp.predictions)
+    own = mlp.predictions["fold"] == 2
+    flipped = np.where((make_task(labels)["fold"] == 2).to_numpy()[:, None], 1 - labels, labels)
+    again = run(flipped, {1: values}, head="mlp")
+    assert again.predictions["probability"][own].equals(mlp.predictions["probability"][own])
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multi_regression"])
+def test_an_mlp_of_other_types(run, kind):
+    labels = labels_of(kind)
+    result = run(labels, {1: signal_of(labels, 4.0)}, head="mlp")
+    assert result.folds["R2" if kind == "multi_regression" else "mcc"].mean() > 0.7
+
+
+def test_layers_are_chosen_for_an_mlp(run):
+    labels = labels_of("binary")
+    result = run(labels, {1: NOISE, 3: signal_of(labels)}, head="mlp")
+    assert (result.folds["layer"] == 3).all() and sorted(result.sweep["layer"].unique()) == [1, 3]
+
+
+def test_training_sets_leave_out_what_they_predict():
+    fold = np.array([7, 7, 2, 4, 4, 9, 2, 9])
+    made = sets.make_sets(fold, tested=False)
+    assert len(made.train) == 4 + 6
+    for place in range(4):
+        inner = list(made.inner(place))
+        assert len(inner) == 3
+        for number, rows in inner:
+            left_out = set(fold[~made.train[number]])
+            assert left_out == {made.numbers[place], fold[rows[0]]} and len(left_out) == 2
+    tested = sets.make_sets(fold, tested=True)
+    assert len(tested.train) == 4
+    assert [(number, rows.tolist()) for number, rows in tested.inner(1)] == [(1, [3, 4])]
+
+
+def test_two_folds_cannot_choose():
+    with pytest.raises(UserError, match="folds: found 2, expected at least 3 to choose"):
+        sets.make_sets(np.array([0, 0, 1, 1]), tested=False)
+    assert len(sets.make_sets(np.array([0, 0, 1, 1]), tested=False, choosing=False).train) == 2
+
+
+def test_losses_by_hand():
+    empty = np.zeros((0, 1))
+    binary = Targets("binary", np.array([[0], [1]]), empty)
+    assert binary.loss(binary.labels, np.array([[0.0], [np.log(3)]])) == pytest.approx(
+        (np.log(2) - np.log(0.75)) / 2
+    )
+    assert binary.read(np.array([[np.log(3)]]))[0, 0] == pytest.approx(0.75)
+    classes = Targets("multiclass", np.array([[0], [2]]), empty, 3)
+    assert classes.loss(classes.labels, np.zeros((2, 3))) == pytest.approx(np.log(3))
+    assert classes.read(np.zeros((1, 3)))[0].tolist() == pytest.approx([1 / 3] * 3)
+    values = Targets("multi_regression", np.array([[0.0, 0.0], [2.0, 20.0]]), np.zeros((0, 2)))
+    assert values.loss(values.labels, np.array([[1.0, 10.0], [1.0, 10.0]])) == pytest.approx(1)
+
+
+def test_embeddings_are_joined_by_name(tmp_path):
+    task = toy_task()
     rows = np.arange(len(task), dtype=np.float32)[:, None]
     names = task["name"].tolist()
     order = np.random.default_rng(0).permutation(len(names))
     shuffled = [names[place] for place in order]
-    path = write_embeddings(
-        tmp_path / "e.h5ad", [*shuffled, "other"], {2: np.append(rows[order], [[-1]], axis=0)}
-    )
-    assert (probe.embedding_rows(path, 2, names) == rows).all()
+    values = np.append(rows[order], [[-1]], axis=0)
+    path = write_embeddings(tmp_path / "e.h5ad", [*shuffled, "other"], {2: values})
+    assert (features.embedding_rows(path, 2, names) == rows).all()
 
 
-def test_every_layer_or_the_one_named(tmp_path, task):
+def test_every_layer_of_every_file_or_the_one_named(tmp_path):
+    task = toy_task()
     rows = np.ones((len(task), 3), np.float32)
-    path = write_embeddings(tmp_path / "e.h5ad", task["name"], {1: rows, 12: 2 * rows})
-    assert [layer for layer, _ in probe.feature_sets(str(path), task)] == [1, 12]
-    [(layer, values)] = probe.feature_sets(f"{path}:12", task)
-    assert layer == 12 and (values == 2).all()
+    about = [{"pooling": "mean"}, {"pooling": "cls"}, {}]
+    paths = [
+        str(write_embeddings(tmp_path / f"{n}.h5ad", task["name"], {1: rows, 12: 2 * rows}, facts))
+        for n, facts in enumerate(about)
+    ]
+    found = features.find_sources(paths)
+    assert [(source.layer, source.pooling) for source in found] == [
+        (1, "mean"), (12, "mean"), (1, "cls"), (12, "cls"), (1, ""), (12, ""),
+    ]  # fmt: skip
+    [source] = features.find_sources([f"{paths[0]}:12"])
+    assert source.layer == 12 and (features.read_features(source, task) == 2).all()
 
 
-def test_baselines_have_no_layer(task):
-    for name, columns in (("kmer", 1344), ("one_hot", 240)):
-        [(layer, values)] = probe.feature_sets(name, task)
-        assert layer is None and values.shape == (80, columns)
+def test_pooling_is_chosen_with_the_layer(tmp_path):
+    labels = labels_of("binary")
+    task, layers = make_task(labels), {"cls": NOISE, "mean": signal_of(labels)}
+    paths = [
+        str(write_embeddings(tmp_path / f"{name}.h5ad", task["name"], {2: values}, {"pooling": name}))
+        for name, values in layers.items()
+    ]
+    result = probe.run_probe(task, paths, "m")
+    assert (result.folds["pooling"] == "mean").all() and (result.folds["choice"] == "layer").all()
 
 
-def test_summary_by_hand():
-    folds = pd.DataFrame({"features": "m", "layer": [1.0, 1.0, 2.0, 2.0], "fold": [0, 1, 0, 1]})
-    folds["n_train"], folds["n_test"], folds["base_rate"] = 30, [10, 30, 10, 30], [0.5, 0.1, 0.5, 0.1]
-    for metric in NAMES:
-        folds[metric] = [0.2, 0.4, 0.5, 0.5]
-    table = probe.summarise([("a", folds)], "task.species")
-    assert table["metric"].tolist() == list(NAMES) * 2
-    row = table.iloc[0]
-    assert (row["task"], row["features"], row["layer"], row["folds"], row["n"]) == (
-        "task.species",
-        "m",
-        1,
-        2,
-        40,
-    )
-    assert row["mean"] == pytest.approx(0.3) and row["sd"] == pytest.approx(np.sqrt(0.02))
-    assert row["sd2"] == pytest.approx(2 * row["sd"]) and row["base_rate"] == pytest.approx(0.2)
-    assert table["sd2"].iloc[4] == 0
-    with pytest.raises(UserError, match="b: repeats m of a"):
-        probe.summarise([("a", folds), ("b", folds)], "t")
+def test_baselines_have_no_layer():
+    task = toy_task()
+    for name, columns in (("kmer", 1344), ("one_hot", 240), ("gc_length", 2), ("constant", 1)):
+        [source] = features.find_sources([name])
+        assert source.layer is None and features.read_features(source, task).shape == (80, columns)
 
 
-def test_the_scripts_from_task_to_summary(tmp_path, task, capsys):
-    home = tmp_path / "donors.fly"
-    home.mkdir()
-    task.to_parquet(home / "data.parquet", index=False)
-    generator = np.random.default_rng(0)
-    layers = {
-        layer: generator.normal(task["label"].to_numpy()[:, None] * layer, size=(80, 5)).astype(np.float32)
-        for layer in (1, 3)
-    }
-    write_embeddings(home / "model.h5ad", task["name"], layers)
-    for features, name in ((home / "model.h5ad", "model"), ("kmer", "kmer"), ("one_hot", "one_hot")):
-        arguments = ["--task", home / "data.parquet", "--features", features, "--output-dir", home / name]
-        assert train_probe.main([str(word) for word in arguments]) == 0
-    assert "model, layer 3: mcc" in capsys.readouterr().err
-    folds = pd.read_csv(home / "model" / "folds.tsv", sep="\t")
-    assert tuple(folds.columns) == probe.FOLD_COLUMNS and len(folds) == 8
-    predictions = pd.read_parquet(home / "model" / "predictions.parquet")
-    assert tuple(predictions.columns) == probe.PREDICTION_COLUMNS and len(predictions) == 160
-    probes = [home / "model", home / "kmer" / "folds.tsv", home / "one_hot"]
-    arguments = ["--probes", *probes, "--output", home / "summary.tsv"]
-    assert summarise_task.main([str(word) for word in arguments]) == 0
-    summary = pd.read_csv(home / "summary.tsv", sep="\t")
-    assert tuple(summary.columns) == probe.SUMMARY_COLUMNS and set(summary["task"]) == {"donors.fly"}
-    means = summary[summary["metric"] == "mcc"].set_index(["features", "layer"])["mean"]
-    assert means[("model", 3.0)] > 0.9
-    content = json.loads((home / "model" / "manifest.json").read_text())["content"]
-    assert set(content["files"]) == {"folds.tsv", "predictions.parquet"}
-    assert set(content["inputs"]) == {"task", "embeddings"}
-
-
-def test_the_figure_reads_the_summary(tmp_path, task):
-    from dnalm.figures import tables
-
-    folds, _ = probe.run_probe(task, "kmer", "kmer")
-    probe.summarise([("a", folds)], "t").to_csv(tmp_path / "s.tsv", sep="\t", index=False, na_rep="NA")
-    read = tables.read_table(tmp_path / "s.tsv", tables.SUMMARY_COLUMNS)
-    assert tables.feature_order(read) == [("kmer", "")]
-
-
-def test_the_same_bytes_again(tmp_path, task):
-    task.to_parquet(tmp_path / "data.parquet", index=False)
-    for name in ("a", "b"):
-        arguments = [
-            "--task",
-            tmp_path / "data.parquet",
-            "--features",
-            "kmer",
-            "--output-dir",
-            tmp_path / name,
-        ]
-        assert train_probe.main([str(word) for word in arguments]) == 0
-    for name in ("folds.tsv", "predictions.parquet"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+def test_a_constant_predicts_the_majority_or_the_mean():
+    labels = (np.arange(ROWS) % 5 == 0).astype(int)[:, None]
+    folds = probe.run_probe(make_task(labels), ["constant"], "constant").folds
+    assert (folds["mcc"] == 0).all() and np.average(folds["accuracy"]) == pytest.approx(0.8)
+    values = labels_of("regression")
+    result = probe.run_probe(make_task(values), ["constant"], "constant")
+    assert (result.folds["R2"] <= 0).all() and result.folds["r2_pearson"].isna().all()
+    assert np.allclose(result.predictions["prediction"], values.mean(), atol=0.2)

@@ -1,7 +1,8 @@
-"""Sums up the probes of one task: mean, SD and 2 SD over folds of every metric.
+"""Sums up the probes of one task: mean, SD and 2 SD over folds, intervals, distance to the best baseline.
 
-In:  folds.tsv of several probes (train_probe.py), or their folders.
-Out: TSV with one row per set of features, layer and metric, and a manifest.
+In:  folds.tsv of several probes (train_probe.py), predictions.parquet and sweep.tsv beside; or the folders.
+Out: TSV with one row per set of features, layer and metric; beside it sweep.tsv, the same of every layer with
+     the fixed penalty (the best of them was found on the scored rows: no score to report); and a manifest.
 """
 
 import sys
@@ -20,16 +21,6 @@ def parse_arguments(argv):
     return parser.parse_args(argv)
 
 
-def read_folds(path, columns):
-    import pandas as pd
-
-    path = files.require_file(path, "probe's folds")
-    table = pd.read_csv(path, sep="\t", dtype={"features": str}, keep_default_na=False, na_values=["NA"])
-    if tuple(table.columns) != columns or table.empty:
-        raise UserError(path, f"is no table of folds (columns {list(table.columns)})", "Run train_probe.py.")
-    return table
-
-
 def check_same_task(paths):
     """Probes of different versions of a task are not comparable."""
     task = {path: files.read_manifest(path.parent)["content"]["inputs"]["task"] for path in paths}
@@ -41,19 +32,22 @@ def check_same_task(paths):
 @cli.command
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
+    import pandas as pd
+
     from dnalm import probe
 
     paths = [path / "folds.tsv" if path.is_dir() else path for path in arguments.probes]
-    tables = [(str(path), read_folds(path, probe.FOLD_COLUMNS)) for path in paths]
+    folds = [probe.read_folds(path) for path in paths]
     check_same_task(paths)
-    name = arguments.name or arguments.output.resolve().parent.name
-    summary = probe.summarise(tables, name)
-    with files.atomic_path(arguments.output) as temporary:
-        summary.to_csv(
-            temporary, sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n"
-        )
+    name, output = arguments.name or arguments.output.resolve().parent.name, arguments.output
+    predictions = [files.require_file(path.with_name("predictions.parquet")) for path in paths]
+    rows = [pd.read_parquet(path) for path in predictions]
+    probe.write_table(probe.summarise(list(zip(map(str, paths), folds, rows, strict=True)), name), output)
+    swept = [path.with_name("sweep.tsv") for path in paths]
+    sweep = [(str(path), probe.read_folds(path), None) for path in swept]
+    probe.write_table(probe.summarise(sweep, name), output.with_name("sweep.tsv"))
     inputs = {f"folds_{number}": path for number, path in enumerate(paths)}
-    files.write_manifest(arguments.output, "probe", inputs, {"task": name})
+    files.write_manifest(output, "probe", inputs, {"task": name})
 
 
 if __name__ == "__main__":

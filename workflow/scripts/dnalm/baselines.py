@@ -1,4 +1,7 @@
-"""Features of the sequence alone, that a model's embeddings must beat: k-mer counts and one-hot letters."""
+"""Features of the sequence alone, that a model's embeddings must beat.
+
+K-mer counts, one-hot letters, GC and length, and a constant, whose probe predicts the majority or the mean.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,25 @@ from jaxtyping import Float32, Int8
 
 from dnalm.errors import UserError
 
-BASELINES = ("kmer", "one_hot")
+BASELINES = ("kmer", "one_hot", "gc_length", "constant")
+RANDOM = "random_weights"  # the same network untrained: MODEL.random_weights
 KMER_LENGTHS = (3, 4, 5)  # of the probes: 64 + 256 + 1,024 columns
 BLOCK_BASES = 1 << 22  # counted at a time; bounds memory
 
 _CODES = np.full(256, -1, np.int8)
 for _letters, _code in ((b"Aa", 0), (b"Cc", 1), (b"Gg", 2), (b"Tt", 3)):
     _CODES[list(_letters)] = _code
+
+
+def is_baseline(features: str) -> bool:
+    """Says whether features, as tables call them, are a baseline's."""
+    return features.rpartition(".")[2] in (*BASELINES, RANDOM)
+
+
+def baseline_features(name: str, sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
+    """Returns the features of one of BASELINES."""
+    make = {"kmer": kmer_counts, "one_hot": one_hot, "gc_length": gc_length, "constant": constant}
+    return make[name](sequences)
 
 
 def base_codes(sequences: Sequence[str]) -> Int8[np.ndarray, "B S"]:
@@ -57,6 +72,19 @@ def one_hot(sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
         )
     codes = base_codes(sequences)
     return (codes[:, :, None] == np.arange(4, dtype=np.int8)).astype(np.float32).reshape(len(codes), -1)
+
+
+def gc_length(sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
+    """Returns two columns: the share of G and C among A, C, G, T (0.5 without any), and the length (bp)."""
+    counts = kmer_counts(sequences, (1,)).astype(np.float64)
+    known = counts.sum(axis=1)
+    share = np.divide(counts[:, 1] + counts[:, 2], known, out=np.full(len(counts), 0.5), where=known > 0)
+    return np.stack([share, [len(text) for text in sequences]], axis=1).astype(np.float32)
+
+
+def constant(sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
+    """Returns a column of zeros: a probe is left with the training rows' class shares, or their mean."""
+    return np.zeros((len(sequences), 1), np.float32)
 
 
 def _count(codes: Int8[np.ndarray, "B S"], k: int) -> Float32[np.ndarray, "B K"]:

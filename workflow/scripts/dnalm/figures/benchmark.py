@@ -23,8 +23,8 @@ from dnalm.figures.tables import (
 )
 
 NOTE = (
-    "Probes: logistic regression on mean-pooled embeddings or on the baselines' features; overlapping and "
-    "near-identical windows share a fold."
+    "Probes on frozen embeddings or on the baselines' features, chosen inside the training folds; "
+    "overlapping and near-identical windows share a fold."
 )
 MOST_COLUMNS = 3
 BAR_MM, BAR_SHARE = 4.6, 0.72  # room per bar, and the share of it that the bar fills

@@ -11,4 +11,6 @@ BASELINES = {
     "random_weights": ("Random weights", "#B8B8B8"),
     "kmer": ("k-mer counts", "#8A8A8A"),
     "one_hot": ("One-hot", "#5E5E5E"),
+    "gc_length": ("GC and length", "#474747"),
+    "constant": ("Majority or mean", "#CFCFCF"),
 }

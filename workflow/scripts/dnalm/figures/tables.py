@@ -16,7 +16,10 @@ EXPRESSION_COLUMNS = (
     "features", "layer", "value_column", "subset", "folds", "n", "groups",
     "r2_pearson", "R2_pooled", "R2_mean", "R2_2sd",
 )  # fmt: skip
-METRIC_NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "auPRC", "accuracy": "Accuracy"}
+METRIC_NAMES = {
+    "mcc": "MCC", "f1_macro": "F1 (macro)", "auroc": "AUROC", "auprc": "auPRC", "accuracy": "Accuracy",
+    "r2_pearson": "r²", "R2": "R²", "spearman": "Spearman",
+}  # fmt: skip
 SUMMARY_COLUMNS = ("task", "features", "layer", "metric", "mean", "sd2", "folds", "n", "base_rate")
 METRIC_COLUMNS = (
     "feature", "labels", "n_bases", "positives", "base_rate", "auprc", "auroc", "mcc", "best_mcc",

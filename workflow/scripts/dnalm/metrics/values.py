@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Float, Num
 
 
 def pearson_r2(observed: Num[np.ndarray, " B"], predicted: Num[np.ndarray, " B"]) -> float:
@@ -25,8 +25,11 @@ def spearman(observed: Num[np.ndarray, " B"], predicted: Num[np.ndarray, " B"]) 
 
     Source: Spearman 1904.
     """
-    from scipy.stats import rankdata
-
     if len(observed) < 2 or np.ptp(observed) == 0 or np.ptp(predicted) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(observed), rankdata(predicted))[0, 1])
+    return float(np.corrcoef(_ranks(observed), _ranks(predicted))[0, 1])
+
+
+def _ranks(values: Num[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]

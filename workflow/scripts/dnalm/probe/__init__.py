@@ -1,31 +1,22 @@
-"""Cross-validated probes on frozen features."""
+"""Cross-validated probes on frozen features, with all that is chosen chosen inside the training rows."""
 
-from dnalm.probe.run import (
-    FOLD_COLUMNS,
-    INVERSE_PENALTY,
-    METRICS,
-    PREDICTION_COLUMNS,
-    SUMMARY_COLUMNS,
-    cross_validate,
-    embedding_rows,
-    feature_sets,
-    run_probe,
-    score_folds,
-    standardise,
-    summarise,
-)
+from dnalm.probe.linear import FIXED_PENALTY, PENALTIES
+from dnalm.probe.run import CHOOSE, FOLD_COLUMNS, HEADS, Result, run_probe
+from dnalm.probe.scores import METRICS
+from dnalm.probe.summary import SUMMARY_COLUMNS, summarise
+from dnalm.probe.tables import read_folds, write_table
 
 __all__ = [
+    "CHOOSE",
+    "FIXED_PENALTY",
     "FOLD_COLUMNS",
-    "INVERSE_PENALTY",
+    "HEADS",
     "METRICS",
-    "PREDICTION_COLUMNS",
+    "PENALTIES",
     "SUMMARY_COLUMNS",
-    "cross_validate",
-    "embedding_rows",
-    "feature_sets",
+    "Result",
+    "read_folds",
     "run_probe",
-    "score_folds",
-    "standardise",
     "summarise",
+    "write_table",
 ]

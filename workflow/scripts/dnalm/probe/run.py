@@ -1,0 +1,187 @@
+"""One probe of one task: from feature sets to tables of scores and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from dnalm.probe.features import Source, find_sources, read_features
+from dnalm.probe.linear import FIXED_PENALTY, PENALTIES, Candidate, linear_candidates
+from dnalm.probe.mlp import mlp_candidates
+from dnalm.probe.scaling import standardise
+from dnalm.probe.scores import MEAN, METRICS, SINGLE, base_rate, score
+from dnalm.probe.sets import Sets, make_sets
+from dnalm.probe.targets import Design, Targets
+from dnalm.tasks import in_folds, label_columns, label_values, task_type
+
+# layer, pooling, penalty: of the fold's probe. choice: what was chosen inside the training rows (layer: with
+# pooling and penalty; penalty; epoch: when an MLP stops; fixed: nothing). output: empty, or of several labels
+# mean, pooled or the label's number. scored: the fold's own rows (held_out) or the official test set (test).
+FOLD_COLUMNS = (
+    "features", "layer", "pooling", "head", "choice", "penalty", "output", "scored", "fold", "n_train",
+    "n_test", "base_rate", *METRICS,
+)  # fmt: skip
+HEADS = ("linear", "mlp")
+CHOOSE = ("layer", "penalty")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Tables of a probe.
+
+    Attributes:
+        folds: FOLD_COLUMNS; the headline, chosen inside the training rows, one row per fold (and layer,
+            where layers are not chosen).
+        sweep: the same of every layer with one fixed penalty: for a look at layers, no score to report.
+        outputs: the headline of each output of several, and of all pooled.
+        predictions: name, features, layer, fold, scored, group, labels and predictions, as the headline's.
+    """
+
+    folds: pd.DataFrame
+    sweep: pd.DataFrame
+    outputs: pd.DataFrame
+    predictions: pd.DataFrame
+
+
+class _Choice:
+    """The best candidate so far, fold by fold."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._losses = np.full(len(sets.numbers), np.inf)
+        self.sources: list[Source | None] = [None] * len(sets.numbers)
+        self.penalties = np.full(len(sets.numbers), np.nan)
+        self.outputs: list[Float[np.ndarray, "M C"]] = [np.empty((0, 0))] * len(sets.numbers)
+
+    def offer(self, source: Source, candidate: Candidate) -> None:
+        for place, loss in enumerate(candidate.losses):
+            if loss < self._losses[place] or self.sources[place] is None:
+                self._losses[place], self.penalties[place] = loss, candidate.penalty
+                self.sources[place], self.outputs[place] = source, candidate.outputs[place]
+
+
+def run_probe(
+    task: pd.DataFrame,
+    features: Sequence[str],
+    name: str,
+    head: str = "linear",
+    choose: str = "layer",
+    penalties: Sequence[float] = PENALTIES,
+) -> Result:
+    """Probes feature sets of a task; all that is chosen is chosen inside the training rows of each fold.
+
+    Args:
+        features: see `find_sources`; several files may hold the same rows pooled in several ways.
+        name: what tables call the features.
+        choose: layer (one probe, with the layer and pooling that predict the inner folds best), or penalty
+            (every layer has its own probe).
+    """
+    task = task if "split" in task.columns else task.assign(split="")
+    sources, rows = find_sources(features), in_folds(task)
+    kind, labels = task_type(task), label_values(task)
+    classes = int(labels.max()) + 1 if kind == "multiclass" else 0
+    targets, tested = Targets(kind, labels[rows], labels[~rows], classes), bool((~rows).any())
+    together = choose == "layer" and len(sources) > 1
+    choosing = head == "mlp" or len(penalties) > 1 or together
+    sets = make_sets(task["fold"].to_numpy(np.int64)[rows], tested, choosing)
+    tables = _Tables(task, name, head, sets, targets)
+    choice, what = _Choice(sets), "penalty" if head == "linear" else "epoch"
+    for source in sources:
+        own = choice if together else _Choice(sets)
+        scaled = standardise(read_features(source, task), rows)
+        for candidate, offered in _candidates(
+            Design(scaled[rows], scaled[~rows]), targets, sets, head, penalties
+        ):
+            if offered:
+                own.offer(source, candidate)
+            if candidate.penalty == FIXED_PENALTY or head == "mlp":
+                fixed = _Choice(sets)
+                fixed.offer(source, candidate)
+                tables.add(fixed, "fixed" if head == "linear" else what)
+        if not together:
+            tables.add(own, what, headline=True)
+    if together:
+        tables.add(choice, "layer", headline=True)
+    return tables.result()
+
+
+def _candidates(
+    design: Design, targets: Targets, sets: Sets, head: str, penalties: Sequence[float]
+) -> Iterator[tuple[Candidate, bool]]:
+    """Yields candidates, and whether they may be chosen: the sweep's penalty may lie outside the grid."""
+    if head == "mlp":
+        yield from ((candidate, True) for candidate in mlp_candidates(design, targets, sets))
+        return
+    grid = sorted({*penalties, FIXED_PENALTY})
+    for candidate in linear_candidates(design, targets, sets, grid):
+        yield candidate, candidate.penalty in penalties
+
+
+class _Tables:
+    """Gathers the rows of a probe's tables."""
+
+    def __init__(self, task: pd.DataFrame, name: str, head: str, sets: Sets, targets: Targets) -> None:
+        self._about = {"features": name, "head": head, "scored": "test" if sets.tested else "held_out"}
+        self._task, self._sets, self._targets = task, sets, targets
+        self._cross, self._test = np.flatnonzero(in_folds(task)), np.flatnonzero(~in_folds(task))
+        self._headline: list[dict[str, object]] = []
+        self._sweep: list[dict[str, object]] = []
+        self._predictions: list[pd.DataFrame] = []
+
+    def add(self, choice: _Choice, what: str, headline: bool = False) -> None:
+        """Scores each fold's probe."""
+        targets, sets = self._targets, self._sets
+        for place, number in enumerate(sets.numbers):
+            source, rows = choice.sources[place], sets.rows(place)
+            labels = targets.test if sets.tested else targets.labels[rows]
+            predicted = targets.read(choice.outputs[place])
+            about = {
+                **self._about,
+                "layer": np.nan if source is None or source.layer is None else float(source.layer),
+                "pooling": source.pooling if source else "",
+                "fold": int(number),
+            }
+            sizes = {"n_train": int(sets.train[place].sum()), "n_test": len(labels)}
+            sizes |= {"penalty": choice.penalties[place], "base_rate": base_rate(targets.kind, labels)}
+            found = [
+                {**about, **sizes, "choice": what, "output": output, **scores}
+                for output, scores in score(targets.kind, labels, predicted).items()
+            ]
+            (self._headline if headline else self._sweep).extend(found)
+            if headline:
+                scored = self._test if sets.tested else self._cross[rows]
+                self._predictions.append(_predictions(self._task.iloc[scored], targets, predicted, about))
+
+    def result(self) -> Result:
+        headline, sweep = (
+            pd.DataFrame(rows).reindex(columns=list(FOLD_COLUMNS)) for rows in (self._headline, self._sweep)
+        )
+        main, shown = (table["output"].isin((SINGLE, MEAN)) for table in (headline, sweep))
+        predictions = pd.concat(self._predictions, ignore_index=True)
+        tables = headline[main], sweep[shown], headline[~main]
+        return Result(*(table.reset_index(drop=True) for table in tables), predictions)
+
+
+def _predictions(
+    task: pd.DataFrame, targets: Targets, predicted: Float[np.ndarray, "M C"], about: dict[str, object]
+) -> pd.DataFrame:
+    """Returns names, labels and predictions of the rows that one fold's probe was scored on."""
+    table = task[["name", *label_columns(task)]].assign(
+        **{key: about[key] for key in ("features", "layer", "fold", "scored")}
+    )
+    table["group"] = task["group"] if "group" in task.columns else np.arange(len(task))
+    return table.assign(
+        **dict(zip(prediction_columns(targets.kind, predicted.shape[1]), predicted.T, strict=True))
+    )
+
+
+def prediction_columns(kind: str, count: int) -> list[str]:
+    """Returns the columns of predictions: probability (binary), probability_class_0, ... (multiclass),
+    probability_1, ... (multilabel), prediction, or prediction_1, ... (regression)."""
+    if kind in ("binary", "regression"):
+        return ["probability" if kind == "binary" else "prediction"]
+    first = {"multiclass": "probability_class_", "multilabel": "probability_"}.get(kind, "prediction_")
+    return [f"{first}{number + (kind != 'multiclass')}" for number in range(count)]
