@@ -124,7 +124,7 @@ STEPS_OF = {
     "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
     "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report", "cost"),
 }
-NEVER_RUN = {"analysis": {"jax", "dm-haiku"}}  # behind names that these steps share with the models
+NEVER_RUN = {"analysis": {"dm-haiku"}}  # behind names that these steps share with the models
 
 
 @pytest.mark.parametrize("name", STEPS_OF)
