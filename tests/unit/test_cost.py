@@ -35,6 +35,15 @@ SEGMENT = {
 }
 
 
+TASK = {
+    "layers": ["last"],
+    "models": ["demo_nt"],
+    "baselines": ["random_weights"],
+    "precision": "float32",
+    "pooling": ["mean"],
+}
+
+
 def test_an_embedding_run_takes_its_windows_tokens():
     work = cost.embedding_work(EMBED, TILES, FACTS, 60_000, str)
     assert work == cost.Work(100.0 * 101, 1, 2.0 * 100 * 1024 * 2 * 2)
@@ -107,6 +116,10 @@ def test_the_script_counts_what_is_left(tmp_path, capsys, monkeypatch):
         "models": {},
         "embeddings": {"tiles": {**EMBED, "model": "demo_nt"}},
         "expression": {},
+        "tasks": {
+            "h3": {**TASK, "suite": "gue", "task": "emp_H3"},
+            "mine": {**TASK, "suite": "own", "data": "settings.json", "baselines": []},
+        },
         "segmentation": {"elements": {**SEGMENT, "model": "demo_segment_nt", "species": ["a", "b"]}},
     }
     (tmp_path / "settings.json").write_text(json.dumps(settings))
@@ -117,8 +130,12 @@ def test_the_script_counts_what_is_left(tmp_path, capsys, monkeypatch):
     assert estimate_cost.main(words) == 0
     table = pd.read_csv("cost.tsv", sep="\t")
     assert list(table.columns) == list(cost.COLUMNS)
-    assert table["run"].tolist() == ["embeddings/tiles", "segmentation/elements", "segmentation/elements"]
-    assert table["done"].tolist() == ["no", "yes", "no"]
+    runs = ["embeddings/tiles", "segmentation/elements", "segmentation/elements", "tasks/h3", "tasks/mine"]
+    assert table["run"].tolist() == runs
+    assert table["done"].tolist() == ["no", "yes", "no", "no", "no"]
+    assert table["jobs"].tolist() == [1, 4, 4, 2, 1]
+    h3 = (11971 + 1497 + 1497) * (500 / 6 + 1)
+    assert table["million_tokens"][3] == pytest.approx(2 * h3 / 1e6, rel=1e-4)
     printed = capsys.readouterr().out
-    assert "2 of 3 runs to do: 5 jobs," in printed and "GPU hours" in printed
+    assert "4 of 5 runs to do: 8 jobs," in printed and "GPU hours" in printed
     assert "Sizes of 1 genomes are assumed (a)" in printed

@@ -14,7 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from dnalm.config import ModelFacts, embedding_runs
+from dnalm.config import RANDOM, ModelFacts, embedding_runs
+from dnalm.suites import SUITES, suite_task
+from dnalm.tasks import task_row
 
 OPERATIONS = 3.0  # per token and parameter
 PARAMETERS = 500_000_000  # of a model that does not say
@@ -37,6 +39,7 @@ GENOME_MINUTES_PER_GB = 240  # of a step that reads a whole genome's tracks or w
 ASSUMED_BP = 1_000_000_000  # of a genome that is not here and has no genome_mb
 GZIP_RATIO = 4  # bases per byte of a compressed FASTA
 GENES, GENE_BP = 30_000, 3_000  # windows of kind tss: so many, or one per so many bases
+ROWS, ROW_BP = 30_000, 1_000  # of a published task that does not say; bases per row of one's own
 TRACK_BYTES, SHARD_BYTES = 1.0, 2.0  # per base of one track: a bigWig at resolution 0.001, an unfinished run
 COLUMNS = (
     "species",
@@ -162,6 +165,30 @@ def segmentation_work(
     return Work(tokens, run["parts"], float(bases * tracks * item))
 
 
+def task_work(
+    task: Mapping[str, Any], facts: ModelFacts, resource: Callable[[str], str], embeddings: int = 1
+) -> Work:
+    """Returns the work of embedding a task's sequences once, or several times in jobs of their own."""
+    rows, length_bp = _task_size(task, resource)
+    if task.get("max_examples"):
+        rows = min(rows, task["max_examples"])
+    layers = facts.num_layers if task["layers"] == "all" else len(task["layers"])
+    disk = 2.0 * rows * facts.embed_dim * layers * 4
+    return Work(rows * (length_bp / facts.k + 1) * embeddings, embeddings, disk * embeddings)
+
+
+def _task_size(task: Mapping[str, Any], resource: Callable[[str], str]) -> tuple[int, float]:
+    """Returns a task's sequences and their length, as far as they are known before it is there."""
+    if task["suite"] in SUITES:
+        published = suite_task(task["suite"], task["task"])
+        return sum(published.sizes.values()) or ROWS, float(published.longest_bp or ROW_BP)
+    if task["suite"] == "annotation":
+        return task["max_examples"], float(task_row(task["task"])["length_bp"])
+    paths = [Path(resource(task[key])) for key in ("data", "validation_data", "test_data") if key in task]
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    return max(1, size // ROW_BP), float(ROW_BP)
+
+
 def _region_bp(region: str, bases: int) -> int:
     _, _, span = region.rpartition(":")
     start, dash, end = span.partition("-")
@@ -175,47 +202,58 @@ def cost_table(
     results: Path,
     resource: Callable[[str], str] = str,
 ) -> pd.DataFrame:
-    """Returns COLUMNS, one row per species and run of `embeddings`, `expression` and `segmentation`.
+    """Returns COLUMNS, one row per species, run and model.
 
     Args:
         settings: the resolved configuration.
         device: cuda counts GPU hours, anything else hours of two cores.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+
+    def add(
+        place: tuple[str, str], model: str, precision: str, size: tuple[Any, Any], work: Work, done: Path
+    ) -> None:
+        facts = model_facts(model)
+        hours = work.hours(facts, precision, device)
+        rows.append(
+            (
+                *place,
+                model,
+                precision,
+                *size,
+                work.tokens / 1e6,
+                work.jobs,
+                hours,
+                hours / work.jobs,
+                facts.memory_mb(precision) / 1000,
+                work.disk_bytes / 1e9,
+                "yes" if done.exists() else "no",
+            )
+        )
+
     embeddings = embedding_runs(settings)
     for name, entry in settings["species"].items():
         folder = results / "species" / name
         bases, source = genome_size(entry, folder / "masked.fa", resource)
-        works = []
+        size = (bases / 1e6, source)
         for run, wanted in embeddings.items():
             if name in wanted["species"]:
-                window_set = entry["windows"][wanted["windows"]]
-                work = embedding_work(wanted, window_set, model_facts(wanted["model"]), bases, resource)
+                model, window_set = wanted["model"], entry["windows"][wanted["windows"]]
+                work = embedding_work(wanted, window_set, model_facts(model), bases, resource)
                 ending = ".zarr/manifest.json" if wanted["pooling"] == "none" else ".h5ad.manifest.json"
-                works.append((f"embeddings/{run}", wanted, work, ending))
+                done = folder / "embeddings" / f"{run}{ending}"
+                add((name, f"embeddings/{run}"), model, wanted["precision"], size, work, done)
         for run, wanted in settings["segmentation"].items():
             if name in wanted["species"]:
-                facts = model_facts(wanted["model"])
-                work = segmentation_work(wanted, entry["held_out"], facts, bases, resource)
-                works.append((f"segmentation/{run}", wanted, work, "/manifest.json"))
-        for place, wanted, work, ending in works:
-            facts, precision = model_facts(wanted["model"]), wanted["precision"]
-            hours = work.hours(facts, precision, device)
-            rows.append(
-                (
-                    name,
-                    place,
-                    wanted["model"],
-                    precision,
-                    bases / 1e6,
-                    source,
-                    work.tokens / 1e6,
-                    work.jobs,
-                    hours,
-                    hours / work.jobs,
-                    facts.memory_mb(precision) / 1000,
-                    work.disk_bytes / 1e9,
-                    "yes" if Path(f"{folder / place}{ending}").exists() else "no",
-                )
-            )
+                model, done = wanted["model"], folder / "segmentation" / run / "manifest.json"
+                work = segmentation_work(wanted, entry["held_out"], model_facts(model), bases, resource)
+                add((name, f"segmentation/{run}"), model, wanted["precision"], size, work, done)
+    for task, wanted in settings["tasks"].items():
+        for species in wanted["species"] if wanted["suite"] == "annotation" else [None]:
+            for model in wanted["models"]:
+                times = (1 + (RANDOM in wanted["baselines"])) * len(wanted["pooling"])
+                work = task_work(wanted, model_facts(model), resource, times)
+                folder = results / "tasks" / (f"{task}.{species}" if species else task)
+                place = (species or "-", f"tasks/{task}")
+                add(place, model, wanted["precision"], (math.nan, "task"), work, folder / "summary.tsv")
     return pd.DataFrame(rows, columns=list(COLUMNS))
