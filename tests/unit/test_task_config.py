@@ -50,3 +50,34 @@ FAULTS = [
 def test_keys_that_do_not_fit(tmp_path, text, pattern):
     with pytest.raises(UserError, match=pattern):
         tasks(tmp_path, text)
+
+
+def test_settings_of_probes(tmp_path):
+    task = tasks(tmp_path, "suite: gue, task: mouse_0")
+    assert task["baselines"] == ["kmer", "one_hot", "gc_length", "constant", "random_weights"]
+    assert (task["head"], task["choose"], task["penalties"]) == ("linear", "layer", None)
+    assert task["pooling"] == ["mean"]
+    several = tasks(tmp_path, "suite: gue, task: mouse_0, pooling: [cls, mean], penalties: [1, 10]")
+    assert several["pooling"] == ["cls", "mean"] and several["penalties"] == [1, 10]
+    own = tasks(tmp_path, "suite: own, data: a.csv, type: multi_regression, metric: R2")
+    assert own["metric"] == "R2"
+
+
+PROBE_FAULTS = [
+    ("pooling: [cls, mean], choose: penalty", r"pooling: 2 kinds, of which choose: penalty chooses none"),
+    ("head: mlp, penalties: [1]", r"penalties: an MLP has none"),
+    ("penalties: [0]", r"penalties"),
+    ("baselines: [majority]", r"found 'majority', expected one of kmer, one_hot, gc_length, constant"),
+]
+
+
+@pytest.mark.parametrize(("text", "pattern"), PROBE_FAULTS, ids=[text for text, _ in PROBE_FAULTS])
+def test_settings_of_probes_that_do_not_fit(tmp_path, text, pattern):
+    with pytest.raises(UserError, match=pattern):
+        tasks(tmp_path, f"suite: gue, task: mouse_0, {text}")
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("regression", "mcc"), ("binary", "r2"), ("multilabel", "R2")])
+def test_metrics_of_another_type(tmp_path, kind, metric):
+    with pytest.raises(UserError, match=rf"metric: found '{metric}', expected one of .* for type {kind}"):
+        tasks(tmp_path, f"suite: own, data: a.csv, type: {kind}, metric: {metric}")

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from hub_server import COMMIT, HubServer
-from toy_suites import planted, suite_files, write_csv
+from toy_suites import planted, suite_files
 from workflow.conftest import copy_checkout, snakemake
 
 from dnalm import suites
@@ -14,10 +14,20 @@ pytestmark = [pytest.mark.workflow]
 SETTINGS = """
 species: {fly_slice: {genome: resources/demo/tiny/fly_slice.fa.gz}}
 tasks:
-  types: {suite: nt_revised, task: enhancers_types, models: [tiny_segment_nt], folds: 5}
-  mine: {suite: own, data: own.csv, type: binary, models: [tiny_segment_nt], folds: 4, duplicates: drop}
+  types: {suite: nt_revised, task: enhancers_types, models: [tiny_segment_nt], folds: 5, baselines: [kmer]}
+  mine:
+    {suite: own, data: own.csv, type: regression, models: [tiny_segment_nt], folds: 4, duplicates: drop,
+      baselines: [kmer, one_hot], pooling: [mean, cls], layers: all, penalties: [1, 100, 10000]}
 """
 TARGETS = ("results/tasks/types/data.parquet", "results/tasks/mine/data.parquet")
+
+
+def strength(path):
+    """Writes sequences of two lengths whose labels count a motif; the first 40 are test rows."""
+    lines = ["sequence,label,split"]
+    for number, (_, text, labels) in enumerate(planted("regression", 200)):
+        lines.append(f"{text + 'ACGTA' * (number % 2)},{labels[0]},{'test' if number < 40 else 'train'}")
+    path.write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -37,7 +47,7 @@ def test_tasks_without_species(hub, tmp_path):
     files = suite_files(tmp_path / "suites")["nt_revised", "enhancers_types"]
     content = {row.file_sets()[1][split]: path.read_bytes() for split, path in files.items()}
     hub.add_repository(f"datasets/{row.hub_repository}", COMMIT, content)
-    write_csv(folder / "own.csv", planted("binary", 60))
+    strength(folder / "own.csv")
     (folder / "settings.yaml").write_text(SETTINGS)
 
     def run(*words):
@@ -64,5 +74,22 @@ def test_tasks_without_species(hub, tmp_path):
     with open(folder / "resources/suites/nt_revised.tsv", "a") as handle:
         handle.write((folder / "resources/suites/nt_revised.tsv").read_text().splitlines()[1] + "\n")
     assert "Nothing to be done" in run().stdout, "another row of the suite ran tasks again"
-    whole = snakemake(folder, "tasks", "--configfile", "settings.yaml", "-n")
-    assert whole.returncode == 0 and "results/tasks/mine/summary.tsv" in whole.stdout, whole.stdout[-2000:]
+    whole = snakemake(folder, "tasks", "--configfile", "settings.yaml")
+    assert whole.returncode == 0, whole.stdout[-3000:]
+    check_scores(folder / "results/tasks")
+
+
+def check_scores(results):
+    types, mine = (pd.read_csv(results / name / "summary.tsv", sep="\t") for name in ("types", "mine"))
+    assert set(types["scored"]) == set(mine["scored"]) == {"test"}
+    assert set(types["n"]) == {80} and set(mine["n"]) == {40} and set(mine["folds"]) == {4}
+    found = types[types["metric"] == "mcc"].set_index("features")
+    assert found.loc["kmer", "mean"] > 0.8 and found.loc["tiny_segment_nt", "best_baseline"] == "kmer"
+    values = mine[mine["metric"] == "r2_pearson"].set_index("features")
+    assert values.loc["kmer", "mean"] > 0.8 and "one_hot" not in values.index
+    manifest = json.loads((results / "mine/summary.tsv.manifest.json").read_text())["content"]
+    assert manifest["left_out"] == {"one_hot": "sequences differ in length (found 120 to 125 bp)"}
+    folds = pd.read_csv(results / "mine/tiny_segment_nt/folds.tsv", sep="\t")
+    assert set(folds["pooling"]) <= {"mean", "cls"} and set(folds["penalty"]) <= {1, 100, 10000}
+    sweep = pd.read_csv(results / "mine/tiny_segment_nt/sweep.tsv", sep="\t")
+    assert set(sweep["pooling"]) == {"mean", "cls"}, "a pooling was not embedded"

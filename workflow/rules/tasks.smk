@@ -135,15 +135,16 @@ rule train_probe:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        mem_mb=probe_memory,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         version=VERSIONS["probe"],
         features=probe_feature_option,
+        options=probe_options,
         folder=output_folder,
     shell:
         'python "$SCRIPTS"/train_probe.py --task {input.table:q} --features {params.features:q}'
-        " --name {wildcards.features:q} --output-dir {params.folder:q} 2> {log:q}"
+        " --name {wildcards.features:q} {params.options:q} --output-dir {params.folder:q} 2> {log:q}"
 
 
 rule summarise_task:

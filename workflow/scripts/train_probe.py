@@ -9,6 +9,8 @@ Out: folds.tsv (one row per fold: the headline), sweep.tsv (every layer with one
 Without an official test set each fold is predicted by the probe of the other folds; penalty, layer and
 pooling are those that predict these other folds best, each left out in turn. With one, each fold's probe is
 chosen by its own held-out fold and scored on the test set. Features are standardised by the training rows.
+A baseline that the task does not allow is a fault, or with --optional tables without rows and a manifest that
+says why (`left_out`).
 """
 
 import logging
@@ -39,18 +41,10 @@ def parse_arguments(argv):
     add("--head", choices=("linear", "mlp"), default="linear", help="logistic or ridge regression, or an MLP")
     add("--choose", choices=("layer", "penalty"), default="layer", help="penalty: a probe for every layer")
     add("--penalties", type=parse_penalties, help="on the sum of losses, as 0.1,1,10 (default: 0.1 to 1e6)")
+    add("--optional", action="store_true", help="leave a baseline out that the task does not allow")
     add("--device", choices=("cpu", "cuda", "tpu"), default="cpu", help="where logistic probes and MLPs run")
     add("--output-dir", type=Path, required=True, help="folder to write to")
     return parser.parse_args(argv)
-
-
-def log_scores(scores, metrics):
-    layers = scores["layer"].where(scores["choice"] != "layer").fillna(-1)
-    for layer, own in scores.groupby(layers):
-        shown = [metric for metric in metrics if own[metric].notna().any()]
-        means = ", ".join(f"{metric} {own[metric].mean():.3f}" for metric in shown)
-        what = own["features"].iloc[0] + (f", layer {layer:g}" if layer >= 0 else "")
-        log.info("%s: %s (means of %d folds)", what, means, len(own))
 
 
 @cli.command
@@ -65,7 +59,12 @@ def main(argv=None) -> None:
     name = arguments.name or (features[0] if features[0] in baselines.BASELINES else Path(paths[0]).stem)
     select_device(arguments.device)
     penalties = arguments.penalties or probe.PENALTIES
-    result = probe.run_probe(task, features, name, arguments.head, arguments.choose, penalties)
+    why = baselines.left_out(features[0], task["sequence"].tolist()) if arguments.optional else ""
+    if why:
+        log.warning("%s: left out, %s", name, why)
+        result = probe.no_result()
+    else:
+        result = probe.run_probe(task, features, name, arguments.head, arguments.choose, penalties)
     folder = arguments.output_dir
     outputs = {folder / "folds.tsv": result.folds, folder / "sweep.tsv": result.sweep}
     outputs |= {folder / "outputs.tsv": result.outputs} if len(result.outputs) else {}
@@ -73,7 +72,7 @@ def main(argv=None) -> None:
         probe.write_table(table, path)
     with files.atomic_path(folder / "predictions.parquet") as temporary:
         result.predictions.to_parquet(temporary, index=False)
-    log_scores(result.folds, probe.METRICS)
+    probe.log_scores(result.folds)
     inputs = {"task": arguments.task}
     if features[0] not in baselines.BASELINES:
         embedded = list(dict.fromkeys(paths))
@@ -81,6 +80,7 @@ def main(argv=None) -> None:
         inputs |= dict(zip(names, embedded, strict=True))
     details = {"features": name, "examples": len(task), "head": arguments.head, "choose": arguments.choose}
     details |= {"penalties": list(penalties)} if arguments.head == "linear" else {}
+    details |= {"left_out": why} if why else {}
     files.write_manifest(folder, "probe", inputs, details, [*outputs, folder / "predictions.parquet"])
 
 

@@ -37,12 +37,18 @@ def published_tasks():
     }
 
 
+def published_task_row(task):
+    """Returns what the publisher says of a task, None of others."""
+    settings = task_settings(task)
+    if settings["suite"] not in suites.SUITES:
+        return None
+    return suites.suite_task(settings["suite"], settings["task"])
+
+
 def published_task(wildcards):
     """The row, never the table: a suite's new row runs nothing again."""
-    settings = task_settings(wildcards.task)
-    if settings["suite"] not in suites.SUITES:
-        return {}
-    return asdict(suites.suite_task(settings["suite"], settings["task"]))
+    row = published_task_row(wildcards.task)
+    return asdict(row) if row else {}
 
 
 def fetch_task_options(wildcards):
@@ -118,42 +124,18 @@ def task_data_options(wildcards):
 def task_embed_options(wildcards):
     settings = task_settings(wildcards.task)
     layers = settings["layers"]
-    model, _, twin = wildcards.features.partition(".")
+    _, *words = wildcards.features.split(".")
+    pooling = [word for word in words if word != RANDOM]
     return options(
         layers=layers if isinstance(layers, str) else ",".join(map(str, layers)),
+        pooling=pooling[0] if pooling else None,
         precision=precision_option(settings),
-        random_weights=RANDOM_SEED if twin == RANDOM else None,
+        random_weights=RANDOM_SEED if RANDOM in words else None,
     )
 
 
 def task_checkpoint(wildcards):
     return f"results/models/{wildcards.features.partition('.')[0]}/params.safetensors"
-
-
-def probe_features(wildcards):
-    """A baseline is computed from the sequences; an embedding is a file."""
-    if wildcards.features in ("kmer", "one_hot"):
-        return []
-    return f"results/tasks/{wildcards.task}/{wildcards.features}.h5ad"
-
-
-def probe_feature_option(wildcards, input):
-    return input.features or wildcards.features
-
-
-def probe_outputs(wildcards):
-    return [
-        f"results/tasks/{wildcards.task}/{name}/folds.tsv"
-        for name in task_features(wildcards.task)
-    ]
-
-
-EMBEDDED = {
-    name
-    for task in TASKS
-    for name in task_features(task)
-    if name not in ("kmer", "one_hot")
-}
 
 
 def task_threads(wildcards):

@@ -33,6 +33,14 @@ def baseline_features(name: str, sequences: Sequence[str]) -> Float32[np.ndarray
     return make[name](sequences)
 
 
+def left_out(name: str, sequences: Sequence[str]) -> str:
+    """Returns why a baseline cannot be computed for these sequences; empty where it can."""
+    lengths = sorted({len(sequence) for sequence in sequences}) if name == "one_hot" else []
+    if len(lengths) < 2:
+        return ""
+    return f"sequences differ in length (found {lengths[0]} to {lengths[-1]} bp)"
+
+
 def base_codes(sequences: Sequence[str]) -> Int8[np.ndarray, "B S"]:
     """Returns A, C, G, T as 0 to 3; -1 for other letters and after the end of shorter sequences."""
     codes = np.full((len(sequences), max(map(len, sequences), default=0)), -1, np.int8)
@@ -63,13 +71,8 @@ def one_hot(sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:
     Raises:
         UserError: sequences of different lengths.
     """
-    lengths = sorted({len(sequence) for sequence in sequences})
-    if len(lengths) > 1:
-        raise UserError(
-            "one_hot",
-            f"sequences differ in length (found {lengths[0]} to {lengths[-1]} bp)",
-            "Use kmer, or windows of one length.",
-        )
+    if why := left_out("one_hot", sequences):
+        raise UserError("one_hot", why, "Use kmer, or windows of one length.")
     codes = base_codes(sequences)
     return (codes[:, :, None] == np.arange(4, dtype=np.int8)).astype(np.float32).reshape(len(codes), -1)
 

@@ -27,6 +27,11 @@ DEFAULT_METRICS = {  # of one's own tasks
     "regression": "r2",
     "multi_regression": "r2",
 }
+CLASS_METRICS = ("mcc", "f1_macro", "accuracy", "auroc", "auprc")  # columns of the probes' tables
+VALUE_METRICS = ("r2_pearson", "R2", "spearman")
+# Names that publishers use. What the Plant Genomic Benchmark's paper prints as coefficient of determination
+# equals the squared Pearson correlation of its released predictions, not 1 - SSE/SST.
+OTHER_NAMES = {"r2": "r2_pearson", "macro_f1": "f1_macro"}
 MARKS = ("verified", "second_hand", "memory", "")
 COLUMNS = (
     "task",
@@ -118,6 +123,21 @@ def suite_task(suite: str, task: str, folder: Path | None = None) -> SuiteTask:
             f"task {task!r}", f"is not in suite {suite} (nearest: {', '.join(near)})", "Name one."
         )
     return tasks[task]
+
+
+def metric_of(kind: str, metric: str | None = None) -> str:
+    """Returns the metric by which a task of a type is judged, as the probes' tables call it.
+
+    Raises:
+        UserError: a metric that tasks of this type do not have.
+    """
+    known = VALUE_METRICS if kind.endswith("regression") else CLASS_METRICS
+    found = metric or DEFAULT_METRICS[kind]
+    name = OTHER_NAMES.get(found, found)
+    if name not in known:
+        expected = ", ".join(known)
+        raise UserError("metric", f"found {found!r}, expected one of {expected} for type {kind}", "Name one.")
+    return name
 
 
 def _task(suite: str, row: dict[str, str], where: str) -> SuiteTask:

@@ -58,7 +58,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "tasks": {
         "layers": ["last"],
         "folds": 10,
-        "baselines": ["kmer", "one_hot", "random_weights"],
+        "pooling": "mean",
+        "head": "linear",
+        "choose": "layer",
+        "penalties": None,  # those of train_probe.py
+        "baselines": ["kmer", "one_hot", "gc_length", "constant", "random_weights"],
         "regions": "held_out",
         "max_examples": 4000,
         "precision": "float32",

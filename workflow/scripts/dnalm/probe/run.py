@@ -47,6 +47,12 @@ class Result:
     predictions: pd.DataFrame
 
 
+def no_result() -> Result:
+    """Returns tables without rows: of features that a task does not allow."""
+    empty = pd.DataFrame(columns=list(FOLD_COLUMNS))
+    return Result(empty, empty, empty, pd.DataFrame({"name": pd.Series(dtype=str)}))
+
+
 class _Choice:
     """The best candidate so far, fold by fold."""
 

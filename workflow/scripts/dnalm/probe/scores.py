@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from dnalm import metrics
+from dnalm.suites import CLASS_METRICS, VALUE_METRICS
 
-CLASS_METRICS = ("mcc", "f1_macro", "accuracy", "auroc", "auprc")
-VALUE_METRICS = ("r2_pearson", "R2", "spearman")
 METRICS = (*CLASS_METRICS, *VALUE_METRICS)
 SINGLE = ""  # the output of a task of one label
 MEAN, POOLED = "mean", "pooled"
