@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 MEMORY = 8  # pairs of steps and changes of the gradient that are kept
-ESTIMATE = 1e-8  # of the objective: how far above the optimum the preconditioner sees a finished fit
-BOUND = 1e-6  # of the objective: how far above the optimum a finished fit can be at most
+ESTIMATE = 1e-8  # of the objective: how far above its optimum a finished fit is, as the Hessian tells
+BOUND = 1e-6  # of the objective: how far above it a fit of more features than half the rows can be at most
 MOST_ITERATIONS = 1000
 PATIENCE = 60  # iterations without progress, after which a fit is as good as float32 allows
 SEARCHES = 12  # evaluations of one line search
@@ -92,10 +92,12 @@ def slope_and_gap(
 ) -> tuple[Float[Array, "F C W"], Float[Array, "F G 1"]]:
     """Returns the gradient, and how far the objective is above its optimum, in units of what is allowed.
 
-    Half the gradient's squared length in the metric of the inverse Hessian is the estimate; with 1 / penalty
-    in its place, since no curvature is less, it is a bound.
+    Half the gradient's squared length in the metric of the inverse Hessian is the estimate, the Hessian
+    scaled down where rows weigh less than the preconditioner has it. With many features rows can lose their
+    weight one by one, and the bound is asked for: 1 / penalty for the inverse, since no curvature is less.
     """
-    wrong = problem.used * (_chance(logits, softmax) - problem.targets)
+    chance = _chance(logits, softmax)
+    wrong = problem.used * (chance - problem.targets)
     total = wrong.sum(-1, keepdims=True)
     slope = problem.scale * (jnp.einsum("fcn,nd->fcd", wrong, problem.values) - total * problem.mean)
     gradient = jnp.concatenate([slope + problem.penalty * params[..., :-1], total], axis=-1)
@@ -106,9 +108,13 @@ def slope_and_gap(
         loss = jax.nn.softplus(logits) - problem.targets * logits
     objective = _total(problem.used * loss, softmax)
     objective = objective + problem.penalty / 2 * _total(params[..., :-1] ** 2, softmax)
-    estimate = _total(gradient * precondition(problem, gradient), softmax)
-    bound = _total(gradient[..., :-1] ** 2, softmax) / problem.penalty
-    return gradient, jnp.maximum(estimate / ESTIMATE, bound / BOUND) / (2 * objective + TINY)
+    weight = _total(problem.used * chance * (1 - chance), softmax) / problem.count
+    weight = weight / problem.targets.shape[0] if softmax else weight
+    gap = _total(gradient * precondition(problem, gradient), softmax) / ESTIMATE
+    gap = gap * jnp.maximum(1, problem.weight / (weight + TINY))
+    if 2 * problem.values.shape[1] > problem.values.shape[0]:
+        gap = jnp.maximum(gap, _total(gradient[..., :-1] ** 2, softmax) / problem.penalty / BOUND)
+    return gradient, gap / (2 * objective + TINY)
 
 
 def _curve(problem: Problem, logits: Array, ahead: Array, softmax: bool) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64
 
 from dnalm.probe.scaling import Fits, Scales, join, scales_of
 
@@ -63,6 +63,7 @@ def _fit_path(
     penalties: Sequence[float],
     softmax: bool,
 ) -> list[Fits]:
+    import jax
     import jax.numpy as jnp
 
     from dnalm.probe import lbfgs
@@ -73,38 +74,53 @@ def _fit_path(
     used = train[:, None, :].astype(np.float32)
     arrays = [values, targets.T, used, scales.mean[:, None], scales.inverse[:, None]]
     arrays = [jnp.asarray(array, jnp.float32) for array in [*arrays, scales.count[:, None, None]]]
+    matrix, rows = _sampled(values, WEIGHT * scales.count.mean())
     found: dict[float, Fits] = {}
     for penalty in sorted(set(penalties), reverse=True):
-        inverse, rows = _approximate(values, WEIGHT * scales.count.mean(), penalty)
-        numbers = [jnp.asarray(number, jnp.float32) for number in (penalty, WEIGHT, inverse)]
+        numbers = (penalty, WEIGHT, _inverse(matrix, penalty))
+        numbers = [jnp.asarray(number, jnp.float32) for number in numbers]
         problem = lbfgs.Problem(*arrays, *numbers, None if rows is None else jnp.asarray(rows))
-        state = lbfgs.minimise(problem, jnp.asarray(params), softmax)
+        with jax.default_matmul_precision("highest"):  # GPUs would round products to ten bits
+            state = lbfgs.minimise(problem, jnp.asarray(params), softmax)
         params, unfinished = np.asarray(state.params), int((np.asarray(state.gap) > 1).sum())
         if unfinished:
             log.warning(
-                "%d fits with penalty %g ended early: up to %.1g of the objective above the optimum",
-                unfinished, penalty, float(state.gap.max()) * lbfgs.BOUND,
+                "%d fits with penalty %g ended early, at %.1g times the distance to the optimum allowed",
+                unfinished, penalty, float(state.gap.max()),
             )  # fmt: skip
         found[penalty] = _models(params, scales)
     return [found[penalty] for penalty in penalties]
 
 
-def _approximate(
-    values: Float32[np.ndarray, "N D"], weight: float, penalty: float
-) -> tuple[Float32[np.ndarray, "R R"], Float32[np.ndarray, "R D"] | None]:
-    """Returns the inverse of weight x covariance + penalty, from rows at equal distances.
+def _sampled(
+    values: Float32[np.ndarray, "N D"], weight: float
+) -> tuple[Float64[np.ndarray, "R R"], Float32[np.ndarray, "R D"] | None]:
+    """Returns weight x covariance of the features, from rows at equal distances.
 
-    With more columns than rows, or very many, the inverse is that of the rows' small matrix in Woodbury's
-    identity, and the rows are returned scaled.
+    With more columns than rows, or very many, it is the matrix of these rows, and the scaled rows themselves:
+    Woodbury's identity then takes the smaller matrix.
     """
     count, columns = values.shape
     direct = columns <= min(count, DIRECT_COLUMNS)
     wanted = SAMPLED * columns if direct else DIRECT_COLUMNS
     rows = values[:: -(-count // wanted)]
     rows = rows * np.float32(np.sqrt(weight / len(rows)))
-    matrix = (rows.T @ rows if direct else rows @ rows.T).astype(np.float64)
-    matrix[np.diag_indices_from(matrix)] += penalty
-    return np.linalg.inv(matrix).astype(np.float32), None if direct else rows
+    matrix = rows.T @ rows if direct else rows @ rows.T
+    return matrix.astype(np.float64), None if direct else rows
+
+
+def _inverse(matrix: Float64[np.ndarray, "R R"], penalty: float) -> Float32[np.ndarray, "R R"]:
+    """Returns the inverse of matrix + penalty."""
+    import threadpoolctl
+    from scipy.linalg import lapack
+
+    shifted = matrix.copy(order="F")
+    shifted[np.diag_indices_from(shifted)] += penalty
+    with threadpoolctl.threadpool_limits(1):  # waiting threads of BLAS and XLA would fight for the cores
+        factor, _ = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+        lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    lower = np.tril(lower)
+    return (lower + np.tril(lower, -1).T).astype(np.float32)
 
 
 def _models(params: Float32[np.ndarray, "F C W"], scales: Scales) -> Fits:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from dnalm.errors import UserError
-from dnalm.probe.scaling import Fits, Scales, scales_of
+from dnalm.probe.scaling import Fits, Scales, row_groups, scales_of
 
 MOST_COLUMNS = 8192  # of features and of rows both: beyond, a matrix of one side would exceed 0.5 GiB
 
@@ -60,7 +60,7 @@ def _by_columns(
     """Yields each training set's mean targets and weights of standardised features, P x V x D."""
     from scipy.linalg import cho_factor, cho_solve
 
-    patterns, group = np.unique(train, axis=1, return_inverse=True)
+    patterns, group = row_groups(train)
     grams, crosses, sums, inputs = [], [], [], []
     for number in range(patterns.shape[1]):
         rows = values[group == number].astype(np.float64)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Num
+from jaxtyping import Bool, Float, Float32, Int, Num
 
 CONSTANT = 1e-6  # a column whose SD is at most this share of its largest value carries rounding alone
 BLOCK = 4096  # rows in float64 at a time
@@ -45,17 +45,27 @@ def standardise(
 
 def scales_of(values: Float32[np.ndarray, "N D"], train: Bool[np.ndarray, "F N"]) -> Scales:
     """Returns the scales of columns, themselves nearly standardised, over each training set."""
+    patterns, group = row_groups(train)
     count = train.sum(axis=1).astype(np.float64)
-    first, second = np.zeros((2, len(train), values.shape[1]))
-    for start in range(0, len(values), BLOCK):
-        weights = train[:, start : start + BLOCK].astype(np.float64)
-        rows = values[start : start + BLOCK].astype(np.float64)
-        first += weights @ rows
-        second += weights @ rows**2
+    sums = np.zeros((2, patterns.shape[1], values.shape[1]))
+    for number in range(patterns.shape[1]):
+        own = np.flatnonzero(group == number)
+        for start in range(0, len(own), BLOCK):
+            rows = values[own[start : start + BLOCK]].astype(np.float64)
+            sums[0, number] += rows.sum(axis=0)
+            sums[1, number] += np.einsum("nd,nd->d", rows, rows)
+    first, second = patterns.astype(np.float64) @ sums
     mean = first / count[:, None]
     spread = np.sqrt(np.maximum(second / count[:, None] - mean**2, 0))
     varies = spread > CONSTANT * (1 + np.abs(mean))
     return Scales(mean, np.divide(1.0, spread, out=np.zeros_like(spread), where=varies), count)
+
+
+def row_groups(train: Bool[np.ndarray, "F N"]) -> tuple[Bool[np.ndarray, "F K"], Int[np.ndarray, " N"]]:
+    """Returns groups of rows (folds) that training sets have or lack together: who has them; each row's."""
+    packed = np.packbits(train, axis=0).T.copy()
+    _, first, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return train[:, first], group
 
 
 @dataclass(frozen=True)
