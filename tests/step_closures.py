@@ -27,12 +27,14 @@ SCRIPTS_OF = {
     "dataset": ["fetch_task"],
     "task": ["make_task", "import_task"],
     "probe": ["train_probe", "summarise_task"],
+    "leaderboard": ["make_leaderboard"],
     "expression": ["predict_expression"],
     "figures": ["plot_tracks", "plot_expression", "plot_tasks", "plot_embedding_map"],
     "report": ["make_report"],
     "cost": ["estimate_cost"],
     "pretrain": ["pretrain"],
     "train_segmentation": ["train_segmentation"],
+    "finetune": ["finetune"],
 }
 NO_OUTPUT = {"errors", "versions", "cli"}  # messages, numbers, the command line's form
 

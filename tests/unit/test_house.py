@@ -35,6 +35,7 @@ ROWS = (
     ("tasks",),
     ("cost",),
     ("probe", "expression"),
+    ("leaderboard",),
     ("figures",),
     ("elements",),
     ("report",),
@@ -123,7 +124,7 @@ STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
     "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
     "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
-    "analysis": ("evaluate", "elements", "task", "probe", "expression", "figures", "report", "cost"),
+    "analysis": ("evaluate", "elements", "task", "probe", "leaderboard", "expression", "figures", "report", "cost"),
 }
 NEVER_RUN = {"analysis": {"dm-haiku"}}  # behind names that these steps share with the models
 

@@ -169,3 +169,27 @@ rule summarise_task:
         version=VERSIONS["probe"],
     shell:
         'python "$SCRIPTS"/summarise_task.py --probes {input.folds:q} --output {output.table:q} 2> {log:q}'
+
+
+rule make_leaderboard:
+    input:
+        summaries=task_summaries(),
+        data=task_manifests(),
+    output:
+        table="results/tasks/leaderboard.tsv",
+        manifest="results/tasks/leaderboard.tsv.manifest.json",
+    log:
+        "results/logs/make_leaderboard/leaderboard.log",
+    benchmark:
+        "results/runtimes/make_leaderboard/leaderboard.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
+    params:
+        version=VERSIONS["leaderboard"],
+        published=published_scores(),
+    shell:
+        'python "$SCRIPTS"/make_leaderboard.py --summaries {input.summaries:q} --output {output.table:q} 2> {log:q}'

@@ -3,7 +3,7 @@
 
 from dataclasses import asdict
 
-from dnalm import suites
+from dnalm import leaderboard, suites
 
 
 def task_species():
@@ -97,8 +97,27 @@ def task_features(task):
     ]
 
 
-def task_files():
+def task_summaries():
     return [f"results/tasks/{task}/summary.tsv" for task in TASKS]
+
+
+def task_manifests():
+    return [f"results/tasks/{task}/data.parquet.manifest.json" for task in TASKS]
+
+
+def task_files():
+    table = ["results/tasks/leaderboard.tsv"] if TASKS else []
+    return task_summaries() + table
+
+
+def published_scores():
+    """Returns the published scores of the tasks, never the table: another task's run nothing again."""
+    wanted = {(task["suite"], task.get("task")) for task in SETTINGS["tasks"].values()}
+    return [
+        "\t".join(row.values())
+        for row in leaderboard.read_published()
+        if (row["suite"], row["task"]) in wanted
+    ]
 
 
 def task_data_input(wildcards):

@@ -17,10 +17,12 @@ VERSIONS = {
     "dataset": 1,
     "task": 2,  # column split; report of leaks
     "probe": 2,  # penalty and layer chosen inside the training rows; exact optimum
+    "leaderboard": 1,
     "expression": 1,
     "figures": 2,  # the note and baselines of probe tasks
     "report": 2,
     "cost": 1,
     "pretrain": 1,
     "train_segmentation": 1,
+    "finetune": 1,
 }
