@@ -33,7 +33,7 @@ def run(cluster, copy, tmp_path_factory):
     checkout = copy(tmp_path_factory.mktemp("slurm") / "checkout")
     make_fail_once(checkout, "mask_genome.py")
     with cluster.snakemake(checkout, "--configfile", TINY) as process:
-        cancelled = cluster.wait_for(lambda: cluster.running("embed"), process, limit_s=180)
+        cancelled = cluster.wait_for(lambda: cluster.running("embed_part"), process, limit_s=240)
         cluster.call("scancel", str(cancelled.number))
         process.wait(LIMIT_S)
     log = (checkout / "run.log").read_text()
