@@ -68,7 +68,9 @@ def expression_predictions(features=FEATURES, n=600, value_column="log2_rpkm", s
 
 
 def task_summary(
-    tasks=("splice_donors.drosophila_melanogaster", "promoters.drosophila_melanogaster"), metric="mcc"
+    tasks=("splice_donors.drosophila_melanogaster", "promoters.drosophila_melanogaster"),
+    metric="mcc",
+    suite="annotation",
 ):
     rows = []
     names = (
@@ -81,6 +83,7 @@ def task_summary(
     for shift, task in enumerate(tasks):
         for place, (name, layer) in enumerate(names):
             mean = 0.62 + 0.2 * (place == 1) - 0.09 * place - 0.1 * shift
-            rows.append((task, name, layer, metric, mean, 0.03, 0.06, 10, 1200, 0.5))
+            rows.append((task, suite, name, layer, metric, mean, 0.03, 0.06, 10, 1200, 0.5))
     columns = ["task", "features", "layer", "metric", "mean", "sd", "sd2", "folds", "n", "base_rate"]
+    columns.insert(1, "suite")
     return pd.DataFrame(rows, columns=columns)

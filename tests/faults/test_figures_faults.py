@@ -12,7 +12,7 @@ from toy_genes import toy_annotation, toy_tracks
 
 from dnalm.annotation import write_annotation
 
-HEADER = "task\tfeatures\tlayer\tmetric\tmean\tsd2\tfolds\tn\tbase_rate\n"
+HEADER = "task\tsuite\tmetric\tfeatures\tlayer\tmean\tsd2\tfolds\tn\torigin\n"
 
 
 def refuse(step, arguments, folder, pattern, capsys):
@@ -35,8 +35,8 @@ def write(table, path):
 
 
 @pytest.fixture
-def summary(tmp_path):
-    return write(task_summary(), tmp_path / "summary.tsv")
+def leaderboard(tmp_path):
+    return write(task_summary().assign(origin="here"), tmp_path / "leaderboard.tsv")
 
 
 @pytest.fixture
@@ -53,42 +53,41 @@ def tracks(tmp_path):
     return ["--tracks", tmp_path / "tracks", "--annotation", tmp_path / "annotation.parquet"]
 
 
-def test_every_missing_task_result_is_named(tmp_path, summary, capsys):
-    lost = [tmp_path / "a.tsv", tmp_path / "b.tsv"]
-    refuse(
-        "plot_tasks",
-        ["--summaries", lost[0], summary, lost[1]],
-        tmp_path,
-        r"a\.tsv, .*b\.tsv: task result not found",
-        capsys,
-    )
+def test_every_missing_task_result_is_named(tmp_path, leaderboard, capsys):
+    words = [
+        "--summaries",
+        tmp_path / "a.tsv",
+        leaderboard,
+        tmp_path / "b.tsv",
+        "--output",
+        tmp_path / "o.tsv",
+    ]
+    status = importlib.import_module("make_leaderboard").main([str(word) for word in words])
+    assert status == 2 and re.search(r"a\.tsv, .*b\.tsv: task result not found", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("", r"summary\.tsv: summary of a task is empty \(0 bytes\)"),
-        (HEADER, r"summary\.tsv: summary of a task has no rows"),
+        ("", r"leaderboard\.tsv: leaderboard is empty \(0 bytes\)"),
+        (HEADER, r"leaderboard\.tsv: leaderboard has no rows"),
         (
             "task\tmean\nx\t1\n",
-            r"lacks the columns features, layer, metric, sd2, folds, n, base_rate \(found task, mean\)",
-        ),
-        (
-            HEADER + "t\tkmer\tNA\tauroc\t1\t0\t9\t9\t0.5\n",
-            r"holds no metric mcc \(found auroc\)",
+            r"lacks the columns suite, metric, features, layer, sd2, folds, n, origin \(found task, mean\)",
         ),
     ],
 )
-def test_a_task_summary_that_cannot_be_drawn(tmp_path, summary, text, pattern, capsys):
-    summary.write_text(text)
-    refuse("plot_tasks", ["--summaries", summary], tmp_path, pattern, capsys)
+def test_a_leaderboard_that_cannot_be_drawn(tmp_path, leaderboard, text, pattern, capsys):
+    leaderboard.write_text(text)
+    refuse("plot_tasks", ["--leaderboard", leaderboard], tmp_path, pattern, capsys)
 
 
 def test_a_nan_metric_is_a_gap_and_not_a_fault(tmp_path, capsys):
-    path = write(task_summary().assign(mean=np.nan, sd2=np.nan), tmp_path / "summary.tsv")
+    table = task_summary().assign(mean=np.nan, sd2=np.nan, origin="here")
+    path = write(table, tmp_path / "leaderboard.tsv")
     assert (
         importlib.import_module("plot_tasks").main(
-            ["--summaries", str(path), "--output-stem", str(tmp_path / "f")]
+            ["--leaderboard", str(path), "--output-stem", str(tmp_path / "f")]
         )
         == 0
     )
@@ -204,9 +203,9 @@ def test_embeddings_that_are_no_windows_of_a_genome(tmp_path, capsys):
     )
 
 
-def test_an_unwritable_place(tmp_path, summary, capsys):
+def test_an_unwritable_place(tmp_path, leaderboard, capsys):
     (tmp_path / "file").write_text("")
     status = importlib.import_module("plot_tasks").main(
-        ["--summaries", str(summary), "--output-stem", str(tmp_path / "file" / "figure")]
+        ["--leaderboard", str(leaderboard), "--output-stem", str(tmp_path / "file" / "figure")]
     )
     assert status == 2 and "is a file, expected a folder" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from figure_checks import assert_readable
 from figure_tables import expression_metrics, expression_predictions, task_summary
 
 from dnalm.errors import UserError
-from dnalm.figures import benchmark, density, expression, tables
+from dnalm.figures import benchmark, density, expression, style, tables
 
 MANY = ["splice_donors.zea_mays", "promoters.zea_mays", "enhancers", "poly_a.homo_sapiens", "terminators"]
 
@@ -200,6 +200,50 @@ def test_one_or_many_tasks_can_be_read(count):
     figure = benchmark.plot_tasks(task_summary(MANY[:count]), benchmark.NOTE)
     assert len(figure.axes) == count
     assert ("a" in assert_readable(figure)) == (count > 1)
+
+
+@pytest.mark.parametrize("count", [18, 40])
+def test_tasks_by_the_dozen_have_a_line_each(count):
+    """Two suites, three metrics, long names, two models; nothing cut, nothing over another."""
+    names = [
+        f"{'chromatin_access_of_the_leaf' if i % 7 == 0 else 'histone'}_{i}.zea_mays" for i in range(count)
+    ]
+    parts = (("nt_revised", "mcc", names[: count // 2]), ("pgb", "auroc", names[count // 2 : -2]))
+    table = pd.concat(
+        [task_summary(tasks, metric, suite).assign(mean=0.5) for suite, metric, tasks in parts]
+        + [task_summary(names[-2:], "R2", "own").assign(mean=-3.0)],
+        ignore_index=True,
+    )
+    table = table.drop(index=4)
+    figure = benchmark.plot_tasks(table, benchmark.NOTE)
+    texts = assert_readable(figure)
+    assert {"Nucleotide Transformer tasks, revised: MCC", "Plant Genomic Benchmark: AUROC"} <= set(texts)
+    assert {"Own tasks: R²", "demo_nt, layer 3", "Random weights (demo_nt), layer 3", "One-hot"} <= set(texts)
+    _legend, first, *_, last = figure.axes
+    assert [len(axes.get_yticks()) for axes in (first, last)] == [count // 2, 2]
+    marks = [line for line in first.lines if line.get_marker() not in ("None", "")]
+    assert len(marks) == 5 * (count // 2) - 1 and "1 of the values are missing" in figure.get_label()
+    assert {line.get_marker() for line in last.lines} == {"<", "None"} and "Arrowheads" in figure.get_label()
+    hollow = [line for line in marks if line.get_markerfacecolor() == "white"]
+    solid = [line for line in marks if line.get_markerfacecolor() == hollow[0].get_color()]
+    assert len(hollow) == count // 2 and len(solid) == count // 2, "random weights have their model's colour"
+    height = style.size_mm(figure)[1]
+    assert height < 297
+
+
+def test_each_facet_names_its_metric():
+    table = pd.concat([task_summary(("a",)), task_summary(("b",), "r2_pearson", "own")], ignore_index=True)
+    assert [axes.get_xlabel() for axes in benchmark.plot_tasks(table, "x").axes] == ["MCC", "r²"]
+
+
+def test_published_scores_are_not_drawn(tmp_path):
+    table = task_summary().assign(origin=["here"] * 9 + ["published"])
+    table.to_csv(tmp_path / "leaderboard.tsv", sep="\t", index=False, na_rep="NA")
+    drawn = benchmark.gather(tmp_path / "leaderboard.tsv")
+    assert list(drawn.columns) == list(benchmark.DRAWN_COLUMNS) and len(drawn) == 9
+    with pytest.raises(UserError, match="leaderboard lacks the columns origin"):
+        task_summary().to_csv(tmp_path / "other.tsv", sep="\t", index=False)
+        benchmark.gather(tmp_path / "other.tsv")
 
 
 def test_row_order_changes_no_bar():

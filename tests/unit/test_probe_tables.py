@@ -156,15 +156,6 @@ def test_the_scripts_from_task_to_summary(home):
     assert set(content["inputs"]) == {"task", "embeddings"}
 
 
-def test_the_figure_reads_the_summary(home):
-    from dnalm.figures import benchmark
-
-    arguments = ["--probes", home / "model", home / "gc_length", "--output", home / "drawn.tsv"]
-    assert summarise_task.main([str(word) for word in arguments]) == 0
-    table = benchmark.gather([home / "drawn.tsv"], "mcc")
-    assert table["features"].tolist() == ["model", "gc_length"]
-
-
 def test_the_same_bytes_again(home):
     names = {path: "gc_length" for path in ("folds.tsv", "sweep.tsv")}
     for name in names:

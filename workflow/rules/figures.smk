@@ -73,7 +73,7 @@ rule plot_expression:
 
 rule plot_tasks:
     input:
-        summaries=task_files(),
+        leaderboard="results/tasks/leaderboard.tsv",
     output:
         svg=report(
             "results/figures/tasks.svg",
@@ -96,7 +96,7 @@ rule plot_tasks:
         version=VERSIONS["figures"],
         stem=output_stem,
     shell:
-        'python "$SCRIPTS"/plot_tasks.py --summaries {input.summaries:q}'
+        'python "$SCRIPTS"/plot_tasks.py --leaderboard {input.leaderboard:q}'
         " --output-stem {params.stem:q} 2> {log:q}"
 
 

@@ -26,7 +26,7 @@ def main(argv=None) -> None:
     from dnalm import leaderboard, probe
 
     published = leaderboard.read_published(arguments.published or leaderboard.PUBLISHED)
-    entries = [leaderboard.read_entry(path) for path in arguments.summaries]
+    entries = leaderboard.read_entries(arguments.summaries)
     table = leaderboard.make_leaderboard(entries, published)
     probe.write_table(table, arguments.output)
     inputs = {f"summary_{number}": path for number, path in enumerate(arguments.summaries)}

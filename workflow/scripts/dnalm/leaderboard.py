@@ -81,6 +81,18 @@ def read_entry(summary: str | Path) -> Entry:
     return entry
 
 
+def read_entries(summaries: Sequence[str | Path]) -> list[Entry]:
+    """Reads several tasks; names all that are missing.
+
+    Raises:
+        UserError: see `read_entry`.
+    """
+    absent = [str(path) for path in summaries if not Path(path).exists()]
+    if absent:
+        raise UserError(", ".join(absent), "task result not found", "Run the tasks, or leave them out.")
+    return [read_entry(path) for path in summaries]
+
+
 def read_published(path: str | Path = PUBLISHED) -> list[dict[str, str]]:
     """Returns the published scores as PUBLISHED_COLUMNS.
 

@@ -19,7 +19,7 @@ VERSIONS = {
     "probe": 2,  # penalty and layer chosen inside the training rows; exact optimum
     "leaderboard": 1,
     "expression": 1,
-    "figures": 2,  # the note and baselines of probe tasks
+    "figures": 3,  # tasks from the leaderboard, many as lines
     "report": 2,
     "cost": 1,
     "pretrain": 1,

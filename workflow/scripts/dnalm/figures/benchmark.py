@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,50 +10,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dnalm.errors import UserError
-from dnalm.figures import palette, style
+from dnalm.figures import benchmark_rows, palette, style
 from dnalm.figures.tables import (
-    SUMMARY_COLUMNS,
+    METRIC_NAMES,
     feature_colours,
     feature_label,
     feature_order,
     layer_text,
     read_table,
+    task_title,
 )
+from dnalm.leaderboard import HERE
 
 NOTE = (
     "Probes on frozen embeddings or on the baselines' features, chosen inside the training folds; "
     "overlapping and near-identical windows share a fold."
 )
+DRAWN_COLUMNS = ("task", "suite", "metric", "features", "layer", "mean", "sd2", "folds", "n")
+MOST_FACETS = 6  # more tasks are drawn one per line
 MOST_COLUMNS = 3
 BAR_MM, BAR_SHARE = 4.6, 0.72  # room per bar, and the share of it that the bar fills
 TOP_MM, TITLE_MM, AXIS_MM, RIGHT_MM, GAP_MM = 1.5, 10.0, 11.0, 9.0, 10.0
 
 
-def gather(paths: Sequence[str | Path], metric: str) -> pd.DataFrame:
-    """Reads the summaries of tasks and returns the rows of one metric.
+def gather(path: str | Path) -> pd.DataFrame:
+    """Returns our rows of the leaderboard as DRAWN_COLUMNS; published scores stay in the table.
 
     Raises:
-        UserError: a summary is missing (all of them are named), empty, or lacks the metric.
+        UserError: the leaderboard is missing, empty, or lacks a column.
     """
-    absent = [str(path) for path in paths if not Path(path).exists()]
-    if absent:
-        raise UserError(", ".join(absent), "task result not found", "Run the tasks, or leave them out.")
-    tables = []
-    for path in paths:
-        table = read_table(path, SUMMARY_COLUMNS, "summary of a task")
-        own = table[table["metric"] == metric]
-        if own.empty:
-            known = ", ".join(dict.fromkeys(table["metric"].astype(str)))
-            raise UserError(path, f"holds no metric {metric} (found {known})", "Name one of these.")
-        tables.append(own)
-    return pd.concat(tables, ignore_index=True)[list(SUMMARY_COLUMNS)]
-
-
-def task_title(task: str) -> tuple[str, str]:
-    """Returns a task's name for people and its species: `donors.zea_mays` -> Donors, Zea mays."""
-    name, _, species = task.replace("_", " ").partition(".")
-    return name[:1].upper() + name[1:], species[:1].upper() + species[1:]
+    table = read_table(path, (*DRAWN_COLUMNS, "origin"), "leaderboard")
+    return table.loc[table["origin"] == HERE, list(DRAWN_COLUMNS)].reset_index(drop=True)
 
 
 def _draw_bar(axes: Axes, row: pd.Series | None, y: int, colour: str, low: float) -> bool:
@@ -106,21 +92,24 @@ def _title(
     style.write_at(figure, left_mm + 4 + gap_mm, top_mm + 4.0, count, fontsize=style.SMALL_PT)
 
 
-def plot_tasks(
-    table: pd.DataFrame, note: str, metric: str = "MCC", width_mm: float = style.PAGE_MM
-) -> Figure:
-    """Draws one facet per task; a value that is missing is a gap with a note.
+def plot_tasks(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -> Figure:
+    """Draws one facet per task, or one line per task where they are many.
+
+    A value that is missing is a gap with a note.
 
     Args:
-        table: task, features, layer, mean, sd2 (2 s.d. over folds), folds, n (examples), of one metric.
+        table: DRAWN_COLUMNS; sd2 is 2 s.d. over folds, n counts examples.
         note: probe, folds and models, for the line below the figure.
-        metric: name of the metric, for the axis.
     """
-    tasks, pairs = list(dict.fromkeys(table["task"])), feature_order(table)
+    tasks = list(dict.fromkeys(table["task"]))
+    if len(tasks) > MOST_FACETS:
+        return benchmark_rows.plot_rows(table, note, width_mm)
+    pairs = feature_order(table)
     colours, labels = feature_colours(pairs), [feature_label(*pair) for pair in pairs]
-    low = min(0.0, float(np.floor(10 * (table["mean"] - table["sd2"].fillna(0)).min()) / 10))
+    low = benchmark_rows.lowest(table)
     folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
-    note += f" Bars: mean {metric} over {folds} folds; whiskers: ± 2 s.d. over folds; grey: baselines."
+    note += f" Bars: mean over {folds} folds of the metric named below; whiskers: ± 2 s.d. over folds;"
+    note += " grey: baselines."
     with style.applied():
         columns = min(MOST_COLUMNS, len(tasks))
         rows = -(-len(tasks) // columns)
@@ -137,7 +126,8 @@ def plot_tasks(
             own = table[table["task"] == task]
             gaps += _draw_task(axes, own, pairs, colours, low)
             axes.set_yticks(range(len(pairs)), labels if column == 0 else [""] * len(pairs))
-            axes.set_xlabel(metric)
+            metric = str(own["metric"].iloc[0])
+            axes.set_xlabel(METRIC_NAMES.get(metric, metric))
             letter = chr(ord("a") + place) if len(tasks) > 1 else ""
             _title(figure, left_mm - 4, top_mm, letter, task, own)
         if gaps:

@@ -64,6 +64,12 @@ def layer_text(layer: object) -> str:
     )
 
 
+def task_title(task: str) -> tuple[str, str]:
+    """Returns a task's name for people and its species: `donors.zea_mays` -> Donors, Zea mays."""
+    name, _, species = task.replace("_", " ").partition(".")
+    return name[:1].upper() + name[1:], species[:1].upper() + species[1:]
+
+
 def baseline_of(features: str) -> str:
     """Returns the kind of a baseline (kmer, one_hot, random_weights), empty for a model's own features.
 

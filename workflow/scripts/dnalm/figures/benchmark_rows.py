@@ -1,0 +1,196 @@
+"""Many tasks in one figure: one line per task, one mark per set of features, panels by suite and metric."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dnalm.figures import palette, style
+from dnalm.figures.tables import (
+    METRIC_NAMES,
+    baseline_of,
+    feature_colours,
+    feature_label,
+    feature_order,
+    layer_text,
+    task_title,
+)
+
+Pair = tuple[str, str]  # features, layer
+SUITE_NAMES = {
+    "nt_revised": "Nucleotide Transformer tasks, revised",
+    "nt_original": "Nucleotide Transformer tasks, original",
+    "pgb": "Plant Genomic Benchmark", "gue": "Genome Understanding Evaluation",
+    "annotation": "Tasks from annotations", "own": "Own tasks",
+}  # fmt: skip
+MARKERS = {"random_weights": "o", "kmer": "D", "one_hot": "s", "gc_length": "^", "constant": "x"}
+TOP_MM, LEGEND_MM, HEAD_MM, AXIS_MM, N_MM, GAP_MM = 1.5, 3.6, 5.5, 9.5, 14.0, 2.0
+LANE_MM = 1.5  # between two models of a line
+LEAST_ROW_MM, LONGEST_LABEL_MM = 4.4, 62.0
+MARK_PT = 3.2
+LEAST = -1.0  # lower scores are drawn here as arrowheads
+
+
+def plot_rows(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -> Figure:
+    """Draws every task as a line: models as dots with whiskers, random weights hollow, other baselines grey.
+
+    Args:
+        table: task, suite, metric, features, layer, mean, sd2, folds, n.
+        note: for the line below the figure.
+    """
+    pairs = feature_order(table)
+    colours, groups = _colours(pairs), list(table.groupby(["suite", "metric"], sort=False))
+    models = [pair for pair in pairs if not baseline_of(pair[0])]
+    row_mm = max(LEAST_ROW_MM, LANE_MM * len(models) + 1.4)
+    folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
+    note += f" Marks: mean over {folds} folds; whiskers of the models: ± 2 s.d. over folds."
+    note += f" Arrowheads: below {palette.MINUS}1." if (table["mean"] < LEAST).any() else ""
+    gone = _missing(table, pairs)
+    note += f" {gone} of the values are missing." if gone else ""
+    with style.applied():
+        label_mm = min(
+            max(style.text_width_mm(_label(task)) for task in set(table["task"])), LONGEST_LABEL_MM
+        )
+        plot_mm, left_mm = width_mm - label_mm - N_MM - 5, label_mm + 4
+        lines = _legend_lines(pairs, width_mm - 4)
+        heights = [HEAD_MM + row_mm * own["task"].nunique() + AXIS_MM for _, own in groups]
+        legend_mm = LEGEND_MM * len(lines) + 2
+        below_mm = style.note_height_mm(note, width_mm)
+        figure = style.new_figure(width_mm, TOP_MM + legend_mm + sum(heights) + below_mm)
+        _draw_legend(figure, lines, colours, width_mm)
+        top_mm = TOP_MM + legend_mm
+        for ((suite, metric), own), height in zip(groups, heights, strict=True):
+            tasks = list(dict.fromkeys(own["task"]))
+            name = METRIC_NAMES.get(str(metric), str(metric))
+            style.write_at(figure, 2, top_mm, f"{SUITE_NAMES.get(suite, suite)}: {name}", fontweight="bold")
+            axes = style.add_axes(figure, left_mm, top_mm + HEAD_MM, plot_mm, row_mm * len(tasks))
+            for y, task in enumerate(tasks):
+                _draw_line(axes, own[own["task"] == task], y, pairs, models, colours, row_mm)
+            _finish(axes, own, tasks, name)
+            top_mm += height
+        if gone:
+            style.log.warning("tasks: %d values are missing and not drawn", gone)
+        style.add_note(figure, note)
+    return figure
+
+
+def lowest(table: pd.DataFrame) -> float:
+    """Returns where the axis of scores begins: at 0, or lower where a whisker is; at least LEAST."""
+    least = float(np.floor(10 * (table["mean"] - table["sd2"].fillna(0)).min()) / 10)
+    return max(min(0.0, least), LEAST)
+
+
+def _colours(pairs: list[Pair]) -> dict[Pair, str]:
+    """Gives random weights the colour of their model."""
+    own = feature_colours(pairs)
+    models = {name: own[name, layer] for name, layer in pairs if not baseline_of(name)}
+    return {pair: models.get(pair[0].rpartition(".")[0], colour) for pair, colour in own.items()}
+
+
+def _lane(pair: Pair, models: list[Pair]) -> float:
+    """Returns how many lanes below the middle of its line a set of features lies."""
+    name = pair[0].removesuffix(".random_weights")
+    own = [place for place, model in enumerate(models) if model == (name, pair[1])]
+    return own[0] - (len(models) - 1) / 2 if own else 0.0
+
+
+def _label(task: str) -> str:
+    """Returns what stands beside a task's line, shortened in the middle where it is very long."""
+    name = ", ".join(filter(None, task_title(task)))
+    while style.text_width_mm(name) > LONGEST_LABEL_MM:
+        half = (len(name) - 2) // 2
+        name = f"{name[:half].rstrip('.')}\u2026{name[-half:]}"
+    return name
+
+
+def _missing(table: pd.DataFrame, pairs: list[Pair]) -> int:
+    return table["task"].nunique() * len(pairs) - int(table["mean"].notna().sum())
+
+
+def _row(own: pd.DataFrame, pair: Pair) -> pd.Series | None:
+    found = own[(own["features"] == pair[0]) & (own["layer"].map(layer_text) == pair[1])]
+    return None if found.empty or not np.isfinite(found["mean"].iloc[0]) else found.iloc[0]
+
+
+def _draw_line(
+    axes: Axes,
+    own: pd.DataFrame,
+    y: int,
+    pairs: list[Pair],
+    models: list[Pair],
+    colours: dict[Pair, str],
+    row_mm: float,
+) -> None:
+    for pair in sorted(pairs, key=models.__contains__):
+        row = _row(own, pair)
+        if row is None:
+            continue
+        place, mean = y + _lane(pair, models) * LANE_MM / row_mm, float(row["mean"])
+        if pair in models:
+            spread = float(row["sd2"]) if np.isfinite(row["sd2"]) else 0.0
+            ends = [mean - spread, mean + spread]
+            axes.plot(ends, [place, place], color=colours[pair], linewidth=0.7, solid_capstyle="butt")
+        _mark(axes, mean, place, pair, colours[pair])
+
+
+def _mark(axes: Axes, x: float, y: float, pair: Pair, colour: str) -> None:
+    kind = baseline_of(pair[0])
+    fill = "white" if kind == "random_weights" else colour
+    marker = MARKERS.get(kind, "o") if x >= LEAST else "<"
+    axes.plot(
+        [max(x, LEAST)], [y], marker=marker, markersize=MARK_PT, color=colour, markerfacecolor=fill,
+        markeredgewidth=0.7, linestyle="none", clip_on=False,
+    )  # fmt: skip
+
+
+def _finish(axes: Axes, own: pd.DataFrame, tasks: list[str], name: str) -> None:
+    axes.set(xlim=(lowest(own), 1), ylim=(len(tasks) - 0.5, -0.5), xlabel=name)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_yticks(range(len(tasks)), [_label(task) for task in tasks])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=palette.PALE, linewidth=0.4)
+    for y in range(len(tasks) - 1):
+        axes.axhline(y + 0.5, color=palette.PALE, linewidth=0.4)
+    axes.axvline(0, color=palette.INK, linewidth=0.5)
+    for y, task in enumerate(tasks):
+        counts = own.loc[own["task"] == task, "n"].dropna()
+        text = f"n = {int(counts.max()):,}" if len(counts) else ""
+        axes.annotate(
+            text, (1, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=style.SMALL_PT,
+            color=palette.MUTED, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _legend_lines(pairs: list[Pair], width_mm: float) -> list[list[Pair]]:
+    """Returns the pairs of each line of the legend."""
+    lines: list[list[Pair]] = [[]]
+    used = 0.0
+    for pair in pairs:
+        need = _entry_mm(pair)
+        if used + need > width_mm and lines[-1]:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(pair)
+        used += need
+    return lines
+
+
+def _entry_mm(pair: Pair) -> float:
+    return 3.0 + style.text_width_mm(feature_label(*pair)) + 2 * GAP_MM
+
+
+def _draw_legend(figure: Figure, lines: list[list[Pair]], colours: dict[Pair, str], width_mm: float) -> None:
+    high_mm = LEGEND_MM * len(lines)
+    axes = style.add_axes(figure, 0, TOP_MM, width_mm, high_mm)
+    axes.set(xlim=(0, width_mm), ylim=(high_mm, 0))
+    axes.axis("off")
+    for number, line in enumerate(lines):
+        x, y = 3.0, LEGEND_MM * (number + 0.5)
+        for pair in line:
+            _mark(axes, x, y, pair, colours[pair])
+            axes.text(x + 1.6, y, feature_label(*pair), fontsize=style.SMALL_PT, va="center_baseline")
+            x += _entry_mm(pair)
