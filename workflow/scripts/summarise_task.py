@@ -44,6 +44,7 @@ def main(argv=None) -> None:
     from dnalm import probe
 
     paths = [path / "folds.tsv" if path.is_dir() else path for path in arguments.probes]
+    paths = [files.require_file(path, "probe's folds") for path in paths]
     check_same_task(paths)
     absent = left_out(paths)
     paths = [path for path in paths if path not in absent]
