@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from dnalm.checkpoints import Checkpoint
+from dnalm.checkpoints import Checkpoint, load_checkpoint
+from dnalm.checkpoints.adapter_file import with_adapter
+from dnalm.checkpoints.load import Source
 from dnalm.engine.memory import weights_fit
 from dnalm.engine.preflight import inputs_unchanged
 from dnalm.engine.shards import weights_sha256
 from dnalm.models import cast_params, init_params
+
+
+def open_checkpoint(
+    source: Source, adapter: str | Path | None = None, layer_norm_eps: float | None = None
+) -> Checkpoint:
+    """Opens a checkpoint (see `load_checkpoint`), with an adapter merged into its weights where one is given.
+
+    The adapter's file is among the checkpoint's, and so in keys and manifests.
+
+    Raises:
+        UserError: see `load_checkpoint` and `with_adapter`.
+    """
+    checkpoint = load_checkpoint(source, layer_norm_eps)
+    if adapter is None:
+        return checkpoint
+    return with_adapter(checkpoint, adapter, weights_name(load_checkpoint(source)))
 
 
 def weights_name(checkpoint: Checkpoint, random_seed: int | None = None) -> str:

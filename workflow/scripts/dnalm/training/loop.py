@@ -2,16 +2,16 @@
 
 The state (parameters, their running average, the optimiser's moments, the loss of every step) is one
 file, replaced atomically. Batches are a function of the step, so nothing else needs to be kept.
+On several devices each takes its share of a batch; gradients are summed over them.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import jax.numpy as jnp
 import optax
 
 from dnalm.engine.interrupt import StopSignal
-from dnalm.errors import UserError
+from dnalm.training.parallel import Placement
 from dnalm.training.prefetch import prefetch
 from dnalm.training.recipe import Recipe
+from dnalm.training.report import Block, Pace, bases_per_step
 from dnalm.training.state import Progress, load_state, save_state
+from dnalm.training.validation import Best, Validation
 
 Params = Any  # dict[str, dict[str, jax.Array]]
 Batch = Any
@@ -32,7 +34,7 @@ log = logging.getLogger("dnalm")
 
 @dataclass(frozen=True)
 class Trained:
-    """The running average of the parameters, and how the run went."""
+    """The parameters, averaged or, with a validation, as of the best look; and how the run went."""
 
     params: Params
     progress: Progress
@@ -60,18 +62,24 @@ def make_optimiser(recipe: Recipe) -> optax.GradientTransformation:
     )
 
 
+@lru_cache(maxsize=1)  # folds of one task share the compiled step
 def make_step(
-    loss: Callable[[Params, Batch], jax.Array], optimiser: optax.GradientTransformation, ema_decay: float
-) -> Callable[[dict[str, Any], Batch], tuple[dict[str, Any], jax.Array, jax.Array]]:
-    """Returns (state, batches) -> (state, loss, gradient norm), compiled.
+    loss: Callable[..., jax.Array], optimiser: optax.GradientTransformation, ema_decay: float
+) -> Callable[..., tuple[dict[str, Any], jax.Array, jax.Array]]:
+    """Returns (state, batches, *fixed) -> (state, loss, gradient norm), compiled.
 
-    The batches' leading axis is the micro-batches, whose gradients are averaged.
+    The batches' leading axis is the micro-batches, whose gradients are averaged. `fixed` is passed on to the
+    loss: weights that are not trained, as an argument, not as constants of the program.
     """
 
-    def step(state: dict[str, Any], batches: Batch) -> tuple[dict[str, Any], jax.Array, jax.Array]:
+    def step(
+        state: dict[str, Any], batches: Batch, *fixed: Any
+    ) -> tuple[dict[str, Any], jax.Array, jax.Array]:
         # Unrolled: inside lax.scan, XLA's CPU code takes five times as long for a step.
         micro = [
-            jax.value_and_grad(loss)(state["params"], jax.tree.map(lambda leaf, i=i: leaf[i], batches))
+            jax.value_and_grad(loss)(
+                state["params"], jax.tree.map(lambda leaf, i=i: leaf[i], batches), *fixed
+            )
             for i in range(jax.tree.leaves(batches)[0].shape[0])
         ]
         value, gradient = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *micro)
@@ -88,101 +96,64 @@ def make_step(
 
 def train(
     params: Params,
-    loss: Callable[[Params, Batch], jax.Array],
+    loss: Callable[..., jax.Array],
     make_batch: Callable[[int], Batch],
-    recipe: Recipe,
+    recipe: Pace,
     work_dir: str | Path,
     key: str,
+    optimiser: optax.GradientTransformation | None = None,
+    fixed: tuple[Any, ...] = (),
+    validation: Validation | None = None,
 ) -> Trained:
     """Trains to `recipe.steps`, from the state in `work_dir` where there is one.
 
     Args:
+        loss: (params, one micro-batch, *fixed) -> mean loss of its rows.
         make_batch: step -> pytree of arrays (micro-batches, windows, ...).
         key: identifies the run (`recipe.run_key`).
+        optimiser: instead of `make_optimiser`'s.
+        fixed: weights that are not trained.
+        validation: chooses among the parameters on the way, and may end the run before its last step.
 
     Raises:
         UserError: the loss is no longer finite, or the state belongs to another run.
         SystemExit: SIGTERM or SIGINT came; the state is saved.
     """
     path = Path(work_dir) / "state.safetensors"
-    optimiser = make_optimiser(recipe)
+    optimiser = optimiser or make_optimiser(recipe)
     state = {
         "params": jax.tree.map(jnp.array, params),
         "average": jax.tree.map(jnp.array, params),
         "optimiser": optimiser.init(params),
         "step": jnp.zeros((), jnp.int32),
     }
-    progress = Progress()
+    progress, best = Progress(), Best(validation, params)
     if path.exists():
-        state, progress = load_state(path, state, key)
+        state, progress = load_state(path, {**state, **best.state()}, key)
+        state = best.resume(state, progress)
         log.info("resuming at step %d of %d", progress.step, recipe.steps)
+    place = Placement(recipe.batch_size)
+    state, fixed = place.everywhere((state, fixed))
     advance = make_step(loss, optimiser, recipe.ema_decay)
-    block = _Block(progress, recipe, path)
-    batches = prefetch(make_batch, range(progress.step, recipe.steps))
+    block = Block(progress, recipe, path)
+    batches = prefetch(make_batch, range(progress.step, 0 if best.is_over else recipe.steps))
     with StopSignal() as stop, closing(batches):
         for batch in batches:
-            state, *values = advance(state, batch)
+            state, *values = advance(state, place.shared(batch), *fixed)
             done = block.add(values)
-            save = bool(stop.number) or done % recipe.checkpoint_every == 0 or done == recipe.steps
-            if save or done % recipe.log_every == 0:
+            last, look = done == recipe.steps, best.is_due(done, recipe.steps)
+            save = bool(stop.number) or last or done % recipe.checkpoint_every == 0
+            if save or look or done % recipe.log_every == 0:
                 block.settle()
-            if save:
-                save_state(path, state, key, progress)
+            if look:
+                best.look(done, state["average"], progress)
+            if save or best.is_over:
+                save_state(path, {**state, **best.state()}, key, progress)
                 block.saved = done
+            if best.is_over:
+                break
             stop.raise_if_set(f"stopped after step {done}; the same command goes on from there")
-    return Trained(state["average"], progress)
-
-
-class _Block:
-    """The steps since the last report, whose values may still be on the device."""
-
-    def __init__(self, progress: Progress, recipe: Recipe, path: Path) -> None:
-        self._progress, self._recipe, self._path = progress, recipe, path
-        self._values: list[list[jax.Array]] = []
-        self._started = time.monotonic()
-        self.saved = progress.step  # the step of the last checkpoint
-
-    def add(self, values: list[jax.Array]) -> int:
-        """Notes one step's loss and gradient norm; returns the number of steps done."""
-        self._values.append(values)
-        return self._progress.step + len(self._values)
-
-    def settle(self) -> None:
-        """Moves the block into the progress and reports it; a loss that is not finite ends the run."""
-        progress, recipe = self._progress, self._recipe
-        for loss, norm in self._values:
-            progress.losses.append(float(loss))
-            progress.gradient_norms.append(float(norm))
-            progress.step += 1
-            if not (math.isfinite(progress.losses[-1]) and math.isfinite(progress.gradient_norms[-1])):
-                self._stop_at_fault()
-        now = time.monotonic()
-        seconds, count = now - self._started, len(self._values)
-        progress.seconds += seconds
-        log.info(
-            "step %d of %d  loss %.4f  %.1f kb/s  %.1f min left",
-            progress.step,
-            recipe.steps,
-            sum(progress.losses[-count:]) / count,
-            count * bases_per_step(recipe) / seconds / 1000,
-            (recipe.steps - progress.step) * seconds / count / 60,
-        )
-        self._started, self._values = now, []
-
-    def _stop_at_fault(self) -> None:
-        progress = self._progress
-        found = f"the loss is {progress.losses[-1]}, its gradient's norm {progress.gradient_norms[-1]}"
-        kept = f"the last good checkpoint, of step {self.saved}, is {self._path}"
-        raise UserError(
-            f"training step {progress.step}",
-            f"{found}; {kept if self.saved else 'there is no checkpoint'}",
-            "Lower learning_rate and start anew.",
-        )
-
-
-def bases_per_step(recipe: Recipe) -> int:
-    """Returns how many bases one step sees."""
-    return recipe.window_bp * recipe.batch_size * recipe.accumulation
+    return Trained(best.params if validation else state["average"], progress)
 
 
 def log_table(progress: Progress, recipe: Recipe) -> str:

@@ -20,12 +20,16 @@ State = dict[str, Any]  # pytree of arrays
 
 @dataclass
 class Progress:
-    """What a run has done so far; `losses` and `gradient_norms` have one value per step."""
+    """What a run has done so far.
+
+    `losses` and `gradient_norms` have one value per step, `validation` has [step, loss] per look.
+    """
 
     step: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
+    validation: list[Any] = field(default_factory=list)
 
 
 def save_state(path: str | Path, state: State, key: str, progress: Progress) -> None:
