@@ -35,6 +35,7 @@ ROWS = (
     ("tasks",),
     ("cost",),
     ("probe", "expression"),
+    ("finetuning",),
     ("leaderboard",),
     ("figures",),
     ("elements",),
@@ -122,8 +123,8 @@ PACKAGES = {
 }
 STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
-    "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
-    "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation"),
+    "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
+    "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
     "analysis": ("evaluate", "elements", "task", "probe", "leaderboard", "expression", "figures", "report", "cost"),
 }
 NEVER_RUN = {"analysis": {"dm-haiku"}}  # behind names that these steps share with the models

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from dnalm import cli
+from dnalm.checkpoints import adapter_file
 from dnalm.device import keep_compiled, select_device
 from dnalm.models import precision
 
@@ -19,6 +20,7 @@ def parse_arguments(argv):
     parser = cli.make_parser(__doc__)
     add = parser.add_argument
     add("--checkpoint", required=True, help="folder, or name in resources/models.tsv")
+    adapter_file.add_argument(parser)
     add("--genome", type=Path, help="masked genome (FASTA with index)")
     rows = parser.add_mutually_exclusive_group(required=True)
     rows.add_argument("--windows", type=Path, help="windows of the genome (BED of make_windows.py)")

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from dnalm import cli, sequences
-from dnalm.checkpoints import load_checkpoint
+from dnalm.checkpoints import adapter_file
 from dnalm.device import select_device
 from dnalm.engine.memory import weights_fit
+from dnalm.engine.weights import open_checkpoint
 from dnalm.files import atomic_path
 from dnalm.models import precision, run
 
@@ -25,6 +26,7 @@ from dnalm.models import precision, run
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__)
     parser.add_argument("--checkpoint", required=True, help="folder, or a name of resources/models.tsv")
+    adapter_file.add_argument(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--sequences", type=Path, help="FASTA, or text with one sequence per line")
     parser.add_argument("--lower-case", action="store_true", help="take soft-masked (lower-case) letters too")
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     select_device(arguments.device)
     import jax
 
-    checkpoint = load_checkpoint(arguments.checkpoint, arguments.layer_norm_eps)
+    checkpoint = open_checkpoint(arguments.checkpoint, arguments.adapter, arguments.layer_norm_eps)
     config = checkpoint.config
     layers = run.parse_layers(arguments.layers, config)
     outputs = run.parse_outputs(arguments.outputs, config)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from dnalm import cli, stitching
+from dnalm.checkpoints import adapter_file
 from dnalm.device import keep_compiled, select_device
 from dnalm.models import precision
 
@@ -21,6 +22,7 @@ def parse_arguments(argv):
     parser = cli.make_parser(__doc__)
     add = parser.add_argument
     add("--checkpoint", required=True, help="folder, or name in resources/models.tsv")
+    adapter_file.add_argument(parser)
     add("--genome", type=Path, required=True, help="masked genome (FASTA with index)")
     add("--regions", nargs="+", default=[], help="contig:start-end (0-based) or contig (default: all)")
     add("--bed", type=Path, help="BED of regions instead, each predicted in the middle of its context")

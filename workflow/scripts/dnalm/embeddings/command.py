@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dnalm.checkpoints import load_checkpoint
 from dnalm.embeddings.run import Job
 from dnalm.embeddings.settings import Settings, parse_layers
 from dnalm.embeddings.sources import Source, WindowSource, read_source
+from dnalm.engine.weights import open_checkpoint
 from dnalm.errors import UserError
 from dnalm.genome import Genome
 from dnalm.windows import read_windows
@@ -22,7 +22,9 @@ def make_job(arguments: argparse.Namespace) -> Job:
     Raises:
         UserError: a file that cannot be read, layers that the model has not.
     """
-    checkpoint = load_checkpoint(arguments.checkpoint)
+    checkpoint = open_checkpoint(arguments.checkpoint, arguments.adapter)
+    if arguments.adapter and arguments.random_weights is not None:
+        raise UserError("--adapter", "found --random-weights too, expected one of them", "Leave one out.")
     layers = parse_layers(arguments.layers, checkpoint.config.num_layers)
     settings = Settings(layers, **{name: getattr(arguments, name) for name in SETTINGS})
     source, inputs = _read_source(arguments)

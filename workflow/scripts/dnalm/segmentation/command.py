@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from dnalm.checkpoints import load_checkpoint
+from dnalm.engine.weights import open_checkpoint
 from dnalm.errors import UserError
 from dnalm.genome import Genome, read_bed
 from dnalm.genome.regions import read_regions
@@ -26,7 +26,7 @@ def make_job(arguments: argparse.Namespace, genome: Genome) -> Job:
     Raises:
         UserError: options that exclude each other, or that do not fit the checkpoint or the genome.
     """
-    checkpoint = load_checkpoint(arguments.checkpoint)
+    checkpoint = open_checkpoint(arguments.checkpoint, arguments.adapter)
     layout = make_layout(checkpoint.config, **{name: getattr(arguments, name) for name in LAYOUT})
     context_bp, bed = arguments.context_bp, None
     if arguments.bed is None:
