@@ -8,6 +8,9 @@ import train_probe
 from step_faults import assert_refused, snapshot
 from toy_tasks import toy_task, write_embeddings
 
+from dnalm import probe
+from dnalm.errors import UserError
+
 
 def leaky(task):
     task.loc[1, ["start", "end"]] = [10, 70]  # overlaps row 0, which lies in the same fold
@@ -119,4 +122,8 @@ def test_summaries_of_what_does_not_belong_together(tmp_path, capsys):
         "summarise_task", ["--probes", tmp_path / "no.tsv"], output, r"no\.tsv: .*not found", capsys
     )
     (first / "folds.tsv").write_text("fold\tmcc\n0\t1\n")
-    assert_refused("summarise_task", ["--probes", first], output, r"is no table of folds \(columns", capsys)
+    assert_refused(
+        "summarise_task", ["--probes", first], output, r"folds\.tsv: incomplete \(found 13,", capsys
+    )
+    with pytest.raises(UserError, match=r"is no table of folds \(columns \['fold', 'mcc'\]\)"):
+        probe.read_folds(first / "folds.tsv")  # of an older version
