@@ -71,7 +71,7 @@ def probe_memory(wildcards, attempt):
 def probe_outputs(wildcards):
     return [
         f"results/tasks/{wildcards.task}/{name}/folds.tsv"
-        for name in task_features(wildcards.task)
+        for name in task_features(wildcards.task) + fine_tuned(wildcards.task)
     ]
 
 

@@ -62,6 +62,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "head": "linear",
         "choose": "layer",
         "penalties": None,  # those of train_probe.py
+        "fine_tune": None,
         "baselines": ["kmer", "one_hot", "gc_length", "constant", "random_weights"],
         "regions": "held_out",
         "max_examples": 4000,
