@@ -1,14 +1,17 @@
 """A small folder of results, of the layout that the workflow writes, for tests of the report."""
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 from figure_tables import expression_metrics, task_summary
 
+from dnalm import leaderboard
 from dnalm.figures import style
 from dnalm.files import write_manifest
+from dnalm.probe import SUMMARY_COLUMNS
 
 SPECIES = "drosophila_melanogaster"
 WINDOWS = {
@@ -85,6 +88,26 @@ def _write(table, path):
     table.to_csv(path, sep="\t", index=False, na_rep="NA")
 
 
+def write_task(folder, summary, left_out=None, **content):
+    """Writes what the report reads of a task: summary and manifests."""
+    _write(summary, folder / "summary.tsv")
+    about = {"suite": "annotation", "task": "splice_donor", "type": "binary", "metric": "mcc", "leakage": []}
+    (folder / "data.parquet").write_bytes(b"PAR1")
+    write_manifest(folder / "data.parquet", "task", {}, {**about, **content})
+    write_manifest(folder / "summary.tsv", "probe", {}, {"left_out": left_out} if left_out else {})
+
+
+def write_leaderboard(folder):
+    """Writes the leaderboard of the tasks in a folder."""
+    summaries = [folder / path.parent.name / "summary.tsv" for path in sorted(folder.glob("*/summary.tsv"))]
+    entries = leaderboard.read_entries(summaries)
+    entries = [
+        replace(one, summary=one.summary.assign(head="linear").reindex(columns=list(SUMMARY_COLUMNS)))
+        for one in entries
+    ]
+    _write(leaderboard.make_leaderboard(entries, leaderboard.read_published()), folder / "leaderboard.tsv")
+
+
 @cache
 def _rendered(title):
     with style.applied():
@@ -123,7 +146,8 @@ def make_results(folder, figures=True):
     _write(published_scores(), home / "segmentation" / "elements.beside_published.tsv")
     _write(expression_metrics(), home / "expression" / "rna_seq.tsv")
     for task in ("splice_donors", "promoters"):
-        _write(task_summary((f"{task}.{SPECIES}",)), results / "tasks" / f"{task}.{SPECIES}" / "summary.tsv")
+        write_task(results / "tasks" / f"{task}.{SPECIES}", task_summary((f"{task}.{SPECIES}",)))
+    write_leaderboard(results / "tasks")
     for model in ("demo_nt", "demo_segment_nt"):
         path = results / "models" / model / "config.json"
         path.parent.mkdir(parents=True)

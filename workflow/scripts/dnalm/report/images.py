@@ -23,8 +23,8 @@ CAPTIONS = {
     ),
     "tasks": (
         "Each bar is a probe trained on one set of features: a model's embeddings, the same network "
-        "with random weights, counts of k-mers, or the one-hot sequence. Read a model's bar against "
-        "the grey ones."
+        "with random weights, counts of k-mers, the one-hot sequence, GC and length, or the majority. "
+        "Many tasks are lines, with marks for bars. Read a model's bar against the grey ones."
     ),
     "expression": (
         "Left: one value per gene, predicted by the fold that did not see it. Right: the same regression "

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dnalm import __version__
-from dnalm.report import elements, genomes, probes, provenance
+from dnalm.report import elements, genomes, probes, provenance, tasks
 from dnalm.report.key_numbers import KeyNumber
 from dnalm.report.sources import Sources
 from dnalm.report.text import Section, bases, listing, plural, species_name
@@ -48,7 +48,7 @@ def build(sources: Sources, date: datetime.date | None = None) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     element_section, element_numbers = elements.segmentation_section(sources)
-    task_section, task_numbers = probes.task_section(sources)
+    task_section, task_numbers = tasks.task_section(sources)
     expression_section, expression_numbers = probes.expression_section(sources)
     sections: list[Section] = [
         genomes.genome_section(sources), element_section, expression_section, task_section,
@@ -64,6 +64,7 @@ def build(sources: Sources, date: datetime.date | None = None) -> str:
         version=__version__,
         date=(date or datetime.date.today()).isoformat(),
         style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=(TEMPLATES / "sort.js").read_text(encoding="utf-8") if task_section.tables else "",
         summary=summary(sources),
         species=[species_name(name) for name in sources.config["species"]],
         numbers=[asdict(one) for one in numbers],

@@ -1,15 +1,11 @@
-"""The report's sections on probes: benchmark tasks, expression, and the map of embeddings."""
+"""The report's sections on expression and on the map of embeddings."""
 
 from __future__ import annotations
-
-import math
 
 import pandas as pd
 
 from dnalm.figures.tables import (
     EXPRESSION_COLUMNS,
-    METRIC_NAMES,
-    SUMMARY_COLUMNS,
     feature_label,
     feature_order,
     layer_text,
@@ -18,48 +14,9 @@ from dnalm.figures.tables import (
 from dnalm.report.images import load_figures
 from dnalm.report.key_numbers import KeyNumber, compare
 from dnalm.report.sources import Sources
-from dnalm.report.text import Section, Table, count, number, of_species, rate, species_name, words
+from dnalm.report.text import Section, Table, count, number, of_species, species_name
 
 SUBSETS = {"all": "all", "expressed": "counts above 0", "held_out": "held-out region"}
-
-
-def task_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
-    """Returns the section on probe tasks and its key numbers (MCC)."""
-    section, numbers = Section("tasks", "Probe tasks"), []
-    section.lead = (
-        "Logistic regression on frozen features, cross-validated; windows that overlap or nearly agree share "
-        "a fold. Nothing was chosen on test folds: every layer asked for has its own row."
-    )
-    section.figures = load_figures(sources, "tasks")
-    for run in sources.runs("tasks"):
-        task = f"{run.name}.{run.species}"
-        table = read_table(sources.file(f"tasks/{task}/summary.tsv"), SUMMARY_COLUMNS, "summary of a task")
-        title = of_species(words(run.name), run.species, sources.config["species"])
-        section.tables.append(task_table(table, title))
-        numbers += compare(table[table["metric"] == "mcc"], f"{title}, MCC", "mean", "sd2")
-    if not section.tables:
-        section.notes.append("The configuration has no task.")
-    return section, numbers
-
-
-def task_table(table: pd.DataFrame, title: str) -> Table:
-    """Returns one row per set of features, one column per metric: mean ± 2 s.d. over folds."""
-    metrics = list(dict.fromkeys(table["metric"]))
-    cells = {
-        (str(row["features"]), layer_text(row["layer"]), row["metric"]): (
-            f"{number(row['mean'])} ± {number(row['sd2'])}" if math.isfinite(row["mean"]) else number(None)
-        )
-        for _, row in table.iterrows()
-    }
-    rows = [
-        [feature_label(*pair), *(cells.get((*pair, metric), number(None)) for metric in metrics)]
-        for pair in feature_order(table)
-    ]
-    headers = ["Features", *(METRIC_NAMES.get(metric, words(metric)) for metric in metrics)]
-    first = table.iloc[0]
-    note = f"Mean ± 2 s.d. over {count(first['folds'])} folds; n = {count(first['n'])} examples, "
-    note += f"share of positives {rate(first['base_rate'])}."
-    return Table(title, headers, rows, note=note)
 
 
 def expression_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:

@@ -68,7 +68,7 @@ def describe_models(sources: Sources) -> list[Model]:
 
 def manifests(sources: Sources) -> list[Path]:
     """Returns the manifests of everything made for the species, models and tasks of the configuration."""
-    tasks = [f"tasks/{run.name}.{run.species}" for run in sources.runs("tasks")]
+    tasks = [f"tasks/{run.folder}" for run in sources.runs("tasks")]
     species = [f"species/{name}" for name in sources.config["species"]]
     folders = [*species, *(f"models/{name}" for name in sources.models()), *tasks]
     return [path for folder in folders for path in sorted((sources.results / folder).rglob("*manifest.json"))]

@@ -16,12 +16,17 @@ FIGURE_KINDS = ("tracks", "tasks", "expression", "map")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a section for one species, with its settings."""
+    """One run of a section for one species, with its settings; tasks of suites, and own ones, are of none."""
 
     section: str
     name: str
     species: str
     settings: Mapping[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """The folder of a task below results/tasks."""
+        return f"{self.name}.{self.species}" if self.species else self.name
 
 
 class Sources:
@@ -69,11 +74,11 @@ class Sources:
         return require_file(self.results / name, "result for the report")
 
     def runs(self, section: str, species: str | None = None) -> list[Run]:
-        """Returns the runs of a section, one per species that has it."""
+        """Returns the runs of a section, one per species that has it (see `species_of`)."""
         return [
             Run(section, name, one, settings)
             for name, settings in self.config[section].items()
-            for one in settings["species"]
+            for one in species_of(section, settings)
             if species in (None, one)
         ]
 
@@ -92,6 +97,13 @@ class Sources:
         """Returns the stems of a kind whose further words include those given."""
         names = {stem: stem.name.split(".") for stem in self.figures}
         return [stem for stem, parts in names.items() if parts[0] == kind and set(words) <= set(parts[1:])]
+
+
+def species_of(section: str, settings: Mapping[str, Any]) -> list[str]:
+    """Returns the species of a run; an empty name for tasks of a suite, and own ones."""
+    if section == "tasks" and settings.get("suite", "annotation") != "annotation":
+        return [""]
+    return list(settings["species"])
 
 
 def models_of(settings: Mapping[str, Any]) -> list[str]:

@@ -82,6 +82,7 @@ class Table:
     rows: list[list[str]]
     text_columns: int = 1  # the first so many are text, the rest numbers
     note: str = ""
+    sortable: bool = False  # by a press on a heading
 
 
 @dataclass(frozen=True)
@@ -105,5 +106,6 @@ class Section:
     title: str
     lead: str = ""
     tables: list[Table] = field(default_factory=list)
+    folded: list[Table] = field(default_factory=list)  # shown when asked for
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
