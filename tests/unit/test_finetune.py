@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 import pandas as pd
 import pytest
 import toy_models
@@ -28,6 +29,8 @@ from dnalm.models.adapters import AdapterConfig
 from dnalm.probe import read_folds, summarise
 from dnalm.probe.run import prediction_columns
 from dnalm.tasks import read_task
+from dnalm.training import loop
+from dnalm.training.validation import Validation
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "finetune.py"
 QUICK = ["--steps", "12", "--validate-every", "4", "--checkpoint-every", "4", "--batch-size", "4"]
@@ -257,3 +260,46 @@ def test_a_stored_adapter_is_read_as_written(whole, tmp_path):
     write_adapter(tmp_path / "nan", content)
     with pytest.raises(UserError, match="holds NaN"):
         read_adapter(tmp_path / "nan")
+
+
+def test_an_embedding_with_an_adapter_says_so(folder, whole, tmp_path):
+    task, adapter = folder / "task.parquet", whole / "adapter.safetensors"
+    words = ["--checkpoint", str(folder / "model"), "--sequences", str(task), "--device", "cpu"]
+    embed = importlib.import_module("embed").main
+    assert embed([*words, "--adapter", str(adapter), "--output", str(tmp_path / "a.h5ad")]) == 0
+    content = files.read_manifest(tmp_path / "a.h5ad")["content"]
+    assert content["inputs"]["adapter"] == files.fingerprint(adapter)
+    assert content["weights_sha256"] == weights_name(open_checkpoint(folder / "model", adapter))
+    assert content["weights_sha256"] != files.read_manifest(whole)["content"]["weights_sha256"]
+    seed = ["--adapter", str(adapter), "--random-weights", "0", "--output", str(tmp_path / "b.h5ad")]
+    assert embed([*words, *seed]) == 2
+
+
+def test_training_stops_when_patience_ends_and_keeps_the_best(tmp_path):
+    """A weight that grows by steps; its distance from 3 is judged: best at 3, over two looks later."""
+    recipe = FineTuneRecipe(AdapterConfig(), steps=9, batch_size=1, checkpoint_every=4, log_every=9)
+    judged = []
+
+    def judge(params):
+        judged.append(float(params["m"]["w"][0]))
+        return abs(judged[-1] - 3)
+
+    def train(folder, patience):
+        return loop.train(
+            {"m": {"w": np.zeros(1, np.float32)}},
+            lambda params, batch: -params["m"]["w"].sum() + 0 * batch.sum(),
+            lambda step: np.zeros((1, 1), np.float32),
+            recipe,
+            tmp_path / folder,
+            "key",
+            optax.sgd(1.0),
+            (),
+            Validation(judge, 1, patience),
+        )
+
+    def values(found):
+        return float(found.params["m"]["w"][0]), found.progress.step
+
+    assert values(train("a", 2)) == (3, 5) and judged == [1, 2, 3, 4, 5]
+    assert values(train("a", 2)) == (3, 5) and len(judged) == 5  # a fold that is over is not trained on
+    assert values(train("b", 0)) == (3, 9)
