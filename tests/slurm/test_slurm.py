@@ -12,7 +12,13 @@ from slurm.conftest import make_fail_once
 from workflow.conftest import TINY, fingerprints, snakemake
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
-MODEL_RULES = {"embed", "embed_part", "embed_task", "segment", "segment_part"}  # of those in the tiny configuration
+MODEL_RULES = {
+    "embed",
+    "embed_part",
+    "embed_task",
+    "segment",
+    "segment_part",
+}  # of those in the tiny configuration
 LOCAL_RULES = {"default", "fetch_genome", "record_settings"}
 LIMIT_S = 420
 

@@ -125,7 +125,17 @@ STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
     "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
     "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
-    "analysis": ("evaluate", "elements", "task", "probe", "leaderboard", "expression", "figures", "report", "cost"),
+    "analysis": (
+        "evaluate",
+        "elements",
+        "task",
+        "probe",
+        "leaderboard",
+        "expression",
+        "figures",
+        "report",
+        "cost",
+    ),
 }
 NEVER_RUN = {"analysis": {"dm-haiku"}}  # behind names that these steps share with the models
 
