@@ -24,7 +24,7 @@ rule finetune:
     threads: 2
     resources:
         mem_mb=task_memory,
-        runtime=1440,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
         gpu=GPUS,
     params:
         version=VERSIONS["finetune"],

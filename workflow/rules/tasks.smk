@@ -104,7 +104,7 @@ rule embed_task:
     threads: task_threads
     resources:
         mem_mb=task_memory,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=embed_task_runtime,
         gpu=GPUS,
     params:
         version=VERSIONS["embed"],

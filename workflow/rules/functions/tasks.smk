@@ -166,3 +166,11 @@ def task_memory(wildcards, attempt):
     model = wildcards.features.partition(".")[0]
     precision = task_settings(wildcards.task)["precision"]
     return model_memory(model, precision) * attempt
+
+
+def embed_task_runtime(wildcards, attempt):
+    """Returns the time limit in minutes, from the task's sequences as its suite counts them and the model's size."""
+    settings = task_settings(wildcards.task)
+    facts = model_facts(wildcards.features.partition(".")[0])
+    work = cost.task_work(settings, facts, resource)
+    return work.limit_minutes(facts, settings["precision"], DEVICE) * attempt
