@@ -17,15 +17,16 @@ import toy_models
 from toy_tasks import toy_task
 
 from dnalm import files
-from dnalm.checkpoints import load_checkpoint
-from dnalm.checkpoints.adapter_file import read_adapter, write_adapter
+from dnalm.checkpoints import load_checkpoint, write_checkpoint
+from dnalm.checkpoints.adapter_file import AdapterFile, read_adapter, write_adapter
 from dnalm.engine.weights import open_checkpoint, weights_name
 from dnalm.errors import UserError
 from dnalm.finetuning.recipe import FineTuneRecipe, learning_rates
 from dnalm.finetuning.rows import Rows, make_batches
 from dnalm.finetuning.splits import make_splits
+from dnalm.genome import write_index
 from dnalm.models import forward
-from dnalm.models.adapters import AdapterConfig
+from dnalm.models.adapters import AdapterConfig, init_adapter, merge
 from dnalm.probe import read_folds, summarise
 from dnalm.probe.run import prediction_columns
 from dnalm.tasks import read_task
@@ -303,3 +304,38 @@ def test_training_stops_when_patience_ends_and_keeps_the_best(tmp_path):
     assert values(train("a", 2)) == (3, 5) and judged == [1, 2, 3, 4, 5]
     assert values(train("a", 2)) == (3, 5) and len(judged) == 5  # a fold that is over is not trained on
     assert values(train("b", 0)) == (3, 9)
+
+
+def test_a_segmentation_model_takes_an_adapter(folder, tmp_path):
+    """run_model and segment give what the weights with the merged adapter give."""
+    model, generator = toy_models.segmentation_model(tmp_path / "model"), np.random.default_rng(3)
+    checkpoint, settings = load_checkpoint(model), AdapterConfig("ia3")
+    adapter = {
+        module: {name: leaf + generator.normal(0, 0.5, leaf.shape) for name, leaf in leaves.items()}
+        for module, leaves in init_adapter(checkpoint.config, settings, 0).items()
+    }
+    path = tmp_path / "a.safetensors"
+    write_adapter(path, AdapterFile(adapter, settings, weights_name(checkpoint)))
+    merged = merge(checkpoint.params, read_adapter(path).adapter, settings)
+    write_checkpoint(tmp_path / "merged", merged, checkpoint.config)
+    fasta = toy_models.write_fasta(tmp_path / "g.fa", {"c": toy_models.random_bases(192)})
+    write_index(fasta)
+    given = {
+        "merged": ["--checkpoint", str(tmp_path / "merged")],
+        "adapter": ["--checkpoint", str(model), "--adapter", str(path)],
+        "plain": ["--checkpoint", str(model)],
+    }
+    found = {}
+    for name, words in given.items():
+        words = [*words, "--device", "cpu"]
+        run_model, segment = (importlib.import_module(step).main for step in ("run_model", "segment"))
+        output = tmp_path / f"{name}.npz"
+        more = ["--sequences", str(fasta), "--outputs", "segmentation", "--output", str(output)]
+        assert run_model([*words, *more]) == 0
+        assert segment([*words, "--genome", str(fasta), "--output-dir", str(tmp_path / f"{name}.bw")]) == 0
+        found[name] = np.load(output)["segment_probabilities"]
+    np.testing.assert_array_equal(found["adapter"], found["merged"])
+    assert np.abs(found["adapter"] - found["plain"]).max() > 1e-4
+    contents = {name: files.read_manifest(tmp_path / f"{name}.bw")["content"] for name in given}
+    assert contents["adapter"]["files"] == contents["merged"]["files"] != contents["plain"]["files"]
+    assert contents["adapter"]["inputs"]["adapter"] == files.fingerprint(path)
