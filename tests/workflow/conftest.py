@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hub_server import HubServer
 
 ROOT = Path(__file__).parents[2]
 TINY = "config/examples/tiny.yaml"
@@ -69,6 +70,18 @@ def fingerprints(results: Path) -> dict[str, str]:
             data = json.dumps(json.loads(data)["content"], sort_keys=True).encode()
         found["/".join(parts)] = hashlib.sha256(data).hexdigest()
     return found
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub on the loopback address, which the jobs find instead of the real one."""
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("no_proxy", "*")
+        for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        yield hub
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from checkpoint_makers import jax_folder, torch_folder
-from hub_server import COMMIT, HubServer, edit_row, write_pins
+from hub_server import COMMIT, edit_row, write_pins
 from workflow.conftest import copy_checkout, snakemake
 
 from dnalm.checkpoints import load_checkpoint, registry, trust
@@ -28,17 +28,6 @@ SIZES = {
 }
 CONVERTED = f"results/models/{MODEL}/manifest.json"
 RECORD = f"results/models/{MODEL}.source.json"
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with HubServer() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("no_proxy", "*")
-        for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
-            monkeypatch.delenv(name, raising=False)
-        yield hub
 
 
 def checkout(folder, revision=""):

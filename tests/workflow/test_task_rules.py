@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from hub_server import COMMIT, HubServer
+from hub_server import COMMIT
 from toy_suites import planted, suite_files
 from workflow.conftest import copy_checkout, snakemake
 
@@ -28,17 +28,6 @@ def strength(path):
     for number, (_, text, labels) in enumerate(planted("regression", 200)):
         lines.append(f"{text + 'ACGTA' * (number % 2)},{labels[0]},{'test' if number < 40 else 'train'}")
     path.write_text("\n".join(lines) + "\n")
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with HubServer() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("no_proxy", "*")
-        for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
-            monkeypatch.delenv(name, raising=False)
-        yield hub
 
 
 def test_tasks_without_species(hub, tmp_path):
