@@ -8,6 +8,8 @@ LOCK := $(if $(filter cuda,$(DEVICE)),requirements-cuda.txt,requirements.txt)
 READY := $(VENV)/.ready-$(DEVICE)
 BIN := $(VENV)/bin
 PARITY := .venv-parity
+# A file's tests share what they make; the long ones, the workflow's, come first.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help setup run test test-demo test-slurm test-slurm-all parity-torch check lock clean
@@ -26,7 +28,7 @@ run: setup ## Runs the demo: real genome to figures and report
 	@echo "Report:  results/report.html"
 
 test: setup check ## Runs all checks but the whole demo and Slurm
-	@$(BIN)/python -m pytest -m "not demo and not slurm" -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest tests/workflow $(filter-out tests/workflow/,$(wildcard tests/*/)) -m "not demo and not slurm" -n $(CORES) $(BY_FILE)
 
 test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 	@$(BIN)/python -m pytest -m demo
@@ -40,9 +42,11 @@ test-slurm-all: setup ## The same, and Slurm's limits of time and memory, preemp
 	@tests/slurm/install.sh || [ "$${CI:-}" != true ]
 	@$(BIN)/python -m pytest tests/slurm -m slurm
 
-parity-torch: setup $(PARITY)/.ready ## Compares with transformers on torch and writes tests/golden/torch anew (.venv-parity)
+parity-torch: setup $(PARITY)/.ready ## Compares with torch and writes tests/golden/torch and bert anew (.venv-parity)
 	@$(PARITY)/bin/python tests/parity_torch/write_goldens.py tests/golden/torch
-	@$(BIN)/python -m pytest -q -rP --show-capture=stdout tests/golden/test_torch_parity.py
+	@$(PARITY)/bin/python tests/parity_torch/write_bert_goldens.py tests/golden/bert --full $(PARITY)/full_size
+	@$(BIN)/python -m pytest -q -rP --show-capture=stdout tests/golden/test_torch_parity.py tests/golden/test_bert_parity.py
+	@$(BIN)/python tests/parity_torch/compare_full_size.py $(PARITY)/full_size
 
 # --clear: an interrupted installation begins anew.
 $(PARITY)/.ready: requirements-parity.txt | $(READY)

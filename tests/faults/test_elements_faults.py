@@ -91,7 +91,7 @@ segmentation:
     model: head
     elements: {elements}
 """
-FACTS = configuration.ModelFacts("head", 6, 2048, 3, ("exon", "intron"), "own_strand")
+FACTS = configuration.ModelFacts("head", "v2_6mer", 2048, 3, ("exon", "intron"), "own_strand")
 
 
 def resolved(folder, elements):

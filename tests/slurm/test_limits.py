@@ -9,7 +9,7 @@ from slurm.cluster import Cluster, Job
 from slurm.conftest import make_fail_once
 from workflow.conftest import TINY
 
-pytestmark = [pytest.mark.slurm, pytest.mark.limits, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.slurm, pytest.mark.limits]
 TARGET = "results/species/macaque_piece/masked.fa"
 RULE = "mask_genome"
 ARGUMENTS = (TARGET, "--configfile", TINY)

@@ -11,7 +11,7 @@ from slurm.cluster import GPUS, OVERLAY, Job
 from slurm.conftest import make_fail_once
 from workflow.conftest import TINY, fingerprints, snakemake
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slurm
 MODEL_RULES = {
     "embed",
     "embed_part",

@@ -11,8 +11,8 @@ from dnalm.errors import UserError
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 MODELS = {
-    "small": configuration.ModelFacts("small", 6, 513, 3, (), ""),
-    "head": configuration.ModelFacts("head", 6, 2048, 3, ("exon",), "own_strand"),
+    "small": configuration.ModelFacts("small", "v2_6mer", 513, 3, (), ""),
+    "head": configuration.ModelFacts("head", "v2_6mer", 2048, 3, ("exon",), "own_strand"),
 }
 
 

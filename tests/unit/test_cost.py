@@ -9,7 +9,7 @@ import pytest
 from dnalm import cost
 from dnalm.config import ModelFacts
 
-FACTS = ModelFacts("m", 6, 1000, 29, ("exon", "intron"), "either_strand", 100_000_000, 1024)
+FACTS = ModelFacts("m", "v2_6mer", 1000, 29, ("exon", "intron"), "either_strand", 100_000_000, 1024)
 TILES = {"kind": "tiles", "length_bp": 600, "overlap_bp": 0}
 EMBED = {
     "layers": [1, 2],
@@ -85,7 +85,7 @@ def test_the_time_limit_grows_with_the_genome_and_the_model_and_shrinks_with_par
     assert limit(10**10) > 9 * limit(10**9) / 2 > cost.LEAST_MINUTES
     assert limit(10**10, parts=8) < limit(10**10) / 4
     assert limit(10**9, "cpu") > 20 * limit(10**9)
-    larger = ModelFacts("m", 6, 1000, 29, (), "", 10**9, 1024)
+    larger = ModelFacts("m", "v2_6mer", 1000, 29, (), "", 10**9, 1024)
     assert limit(10**10, facts=larger) > 5 * limit(10**10)
 
 
@@ -134,7 +134,7 @@ def test_the_script_counts_what_is_left(tmp_path, capsys, monkeypatch):
     assert table["run"].tolist() == runs
     assert table["done"].tolist() == ["no", "yes", "no", "no", "no"]
     assert table["jobs"].tolist() == [1, 4, 4, 2, 1]
-    h3 = (11971 + 1497 + 1497) * (500 / 6 + 1)
+    h3 = (11971 + 1497 + 1497) * (83 + 2 + 1)  # 500 bp: 83 6-mers, 2 letters, <cls>
     assert table["million_tokens"][3] == pytest.approx(2 * h3 / 1e6, rel=1e-4)
     printed = capsys.readouterr().out
     assert "4 of 5 runs to do: 8 jobs," in printed and "GPU hours" in printed

@@ -13,7 +13,7 @@ from dnalm import windows
 from dnalm.embeddings import embedder as embedder_module
 from dnalm.embeddings.embedder import Embedder, shard_rows
 from dnalm.embeddings.settings import Settings, check_token_limit, parse_layers
-from dnalm.embeddings.sources import SequenceSource, WindowSource, encode_rows, read_source
+from dnalm.embeddings.sources import SequenceSource, WindowSource, read_source
 from dnalm.engine.shards import Shards, run_key
 from dnalm.errors import UserError
 from dnalm.genome import Genome, reverse_complement_text
@@ -57,7 +57,7 @@ def test_layers_that_are_not_there_are_refused(text):
 
 def test_rows_are_encoded_like_single_sequences():
     letters = [np.frombuffer(text.encode(), np.uint8) for text in TEXTS.values()]
-    for ids, text in zip(encode_rows(letters, list(TEXTS), TOKENIZER), TEXTS.values(), strict=True):
+    for ids, text in zip(TOKENIZER.encode_rows(letters, list(TEXTS)), TEXTS.values(), strict=True):
         np.testing.assert_array_equal(ids, TOKENIZER.encode(text))
     counts = source().token_counts(TOKENIZER)
     assert counts.tolist() == [TOKENIZER.count(text) for text in TEXTS.values()]

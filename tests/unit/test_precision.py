@@ -431,7 +431,7 @@ def test_every_kind_of_run_has_the_setting(section):
         config = yaml.safe_load(RUNS)
         config[section]["run"].update(changes)
         check_schema(config, SCHEMA, locator([]))
-        facts = ModelFacts("m", 6, 513, 3, ("exon",), "own_strand")
+        facts = ModelFacts("m", "v2_6mer", 513, 3, ("exon",), "own_strand")
         return resolve(config, lambda name: facts)[section]["run"]["precision"]
 
     assert settings() == "float32"

@@ -6,6 +6,9 @@ import pytest
 
 from dnalm import annotation, genome, windows
 from dnalm.errors import UserError
+from dnalm.tokens import KMERS, OVERLAPPING, spacing, tokenizer
+
+BY_K = {3: KMERS["v2_3mer"], 6: KMERS["v2_6mer"]}
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def published_tokens(sequence: str, k: int) -> int:
     ],
 )
 def test_tokens_by_hand(sequence, k, tokens):
-    assert windows.count_tokens(sequence.encode(), k) == tokens
+    assert BY_K[k].count_bytes(sequence.encode()) == tokens
 
 
 @pytest.mark.parametrize("k", [3, 6])
@@ -61,34 +64,36 @@ def test_tokens_of_random_windows(k):
             list("ACGTN"), generator.integers(0, 80), p=[(1 - share) / 4] * 4 + [share]
         )
         sequence = "".join(letters)
-        assert windows.count_tokens(sequence.encode(), k) == published_tokens(sequence, k)
+        assert BY_K[k].count_bytes(sequence.encode()) == published_tokens(sequence, k)
 
 
-def test_tokens_are_those_of_the_tokenizer():
-    tokens = pytest.importorskip("dnalm.tokens")
-    generator = np.random.default_rng(7)
-    for name, k in (("v2_6mer", 6), ("v2_3mer", 3)):
-        tokenizer = tokens.tokenizer(name)
-        for _ in range(30):
-            sequence = "".join(generator.choice(list("ACGTN"), 50, p=[0.24] * 4 + [0.04]))
-            assert windows.count_tokens(sequence.encode(), k) == len(tokenizer.tokenize(sequence)[1])
+@pytest.mark.parametrize("name", [*KMERS, *OVERLAPPING])
+def test_tokens_are_those_of_the_tokenizer(name):
+    generator, reader = np.random.default_rng(7), tokenizer(name)
+    for _ in range(30):
+        sequence = "".join(generator.choice(list("ACGTN"), 50, p=[0.24] * 4 + [0.04]))
+        assert reader.counts([sequence.encode()]) == reader.count(sequence) == len(reader.encode(sequence))
 
 
 @pytest.mark.parametrize(
-    ("max_tokens", "k", "expected"),
+    ("max_tokens", "name", "expected"),
     [
-        (1000, 6, 5_994),
-        (1001, 6, 6_000),
-        (2048, 6, 6_000),
-        (None, 6, 6_000),
-        (512, 3, 1_533),
-        (None, 7, 5_999),
+        (1000, "v1_6mer", 5_994),
+        (1001, "v2_6mer", 6_000),
+        (2048, "v2_6mer", 6_000),
+        (None, "v2_6mer", 6_000),
+        (512, "v2_3mer", 1_533),
+        (512, "overlapping_6mer", 515),  # 510 k-mers between [CLS] and [SEP]
+        (512, "overlapping_3mer", 512),
+        (None, "overlapping_3mer", 6_000),
+        (512, "bpe", 1_530),  # three bases a token
     ],
 )
-def test_the_longest_window(max_tokens, k, expected):
-    assert windows.longest_window(max_tokens, k) == expected
-    assert windows.parse_length("auto", max_tokens, k) == expected
-    windows.check_length(expected, max_tokens, k)
+def test_the_longest_window(max_tokens, name, expected):
+    tokens = spacing(name)
+    assert windows.longest_window(max_tokens, tokens) == expected
+    assert windows.parse_length("auto", max_tokens, tokens) == expected
+    windows.check_length(expected, max_tokens, tokens)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_the_longest_window(max_tokens, k, expected):
 )
 def test_lengths_that_do_not_fit(length, message):
     with pytest.raises(UserError, match=message):
-        windows.parse_length(length, 1001, 6)
+        windows.parse_length(length, 1001, spacing("v2_6mer"))
 
 
 def test_tiles_by_hand(open_genome):
@@ -160,7 +165,9 @@ def test_windows_over_either_end_are_dropped(open_genome):
 
 def test_n_is_counted_and_limits_hold(open_genome):
     opened = open_genome(a="ACGTACGTACGT" + "ACGTANGTACGT" + "NNNNNNNNACGT" + "nnnnnnnnnnnn" + "acgtRacgtRac")
-    table, dropped = windows.make_tiles(opened.lengths, opened, 12, max_n_fraction=0.2, max_tokens=8, k=6)
+    table, dropped = windows.make_tiles(
+        opened.lengths, opened, 12, max_n_fraction=0.2, max_tokens=8, tokenizer="v2_6mer"
+    )
     assert table["n_fraction"].tolist() == [0.0, 0.0833]  # 8 tokens with its N; the last window needs 13
     assert dropped == {"over_contig_end": 0, "n_fraction": 2, "token_limit": 1}
 
@@ -177,7 +184,7 @@ def test_regions(open_genome, tmp_path):
     opened = open_genome(c="A" * 20)
     (tmp_path / "r.bed").write_text("c\t2\t9\nc\t0\t20\tall\t0\t-\n")
     table, dropped = windows.make_regions(
-        genome.read_bed(tmp_path / "r.bed", opened.lengths), opened, max_tokens=4, k=6
+        genome.read_bed(tmp_path / "r.bed", opened.lengths), opened, max_tokens=4, tokenizer="v2_6mer"
     )
     assert spans(table) == [("c", 2, 9, "+")] and table["name"].tolist() == ["c:2-9"]
     assert dropped["token_limit"] == 1

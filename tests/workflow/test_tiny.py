@@ -3,14 +3,16 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from workflow.conftest import ROOT, TINY, copy_checkout, fingerprints, snakemake, without_network
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("tiny")]
+pytestmark = pytest.mark.workflow
 NOTHING = "Nothing to be done"
 
 
@@ -162,3 +164,38 @@ def test_a_failing_job_repeats_its_line_at_the_end(tmp_path):
     assert run.returncode == 1
     assert re.search(r"results/logs/fetch_genome/macaque_piece\.log: .*rheMac3", run.stdout)
     assert not (folder / "results/species/macaque_piece/genome.fa").exists()
+
+
+def shards(folder):
+    work = folder / "results" / ".work"
+    return (
+        [path for path in work.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        if work.exists()
+        else []
+    )
+
+
+def test_a_run_killed_while_embedding_ends_with_the_bytes_of_an_uninterrupted_one(tiny, tmp_path):
+    folder = copy_checkout(tmp_path / "checkout")
+    command = [sys.executable, "-m", "snakemake", "embeddings", "--cores", "2", "--configfile", TINY]
+    # Its own session: the kill takes Snakemake and every job, as a reboot would.
+    with open(folder / "killed.log", "w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 180
+        while not any("embed" in str(path) for path in shards(folder)) and time.monotonic() < deadline:
+            assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
+            time.sleep(0.005)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (folder / "results/species/fly_slice/embeddings/tiles.h5ad.manifest.json").exists()
+
+    snakemake(folder, "--configfile", TINY, "--unlock")
+    again = snakemake(folder, "embeddings", "--configfile", TINY, "--rerun-incomplete")
+    assert again.returncode == 0, again.stdout[-3000:]
+    found, whole = fingerprints(folder / "results"), fingerprints(tiny / "results")
+    embedded = {name for name in whole if "/embeddings/" in name}
+    assert embedded and embedded <= set(found)
+    assert found == {name: whole[name] for name in found}

@@ -31,7 +31,7 @@ def parse_arguments(argv):
     add("--rank", type=int, default=8, help="of lora")
     add("--alpha", type=float, default=16.0, help="of lora: its scale is alpha / rank")
     add("--projections", nargs="+", choices=PROJECTIONS, default=["query", "value"], help="of lora")
-    add("--pooling", choices=("mean", "mean_published", "cls"), default="mean", help="before the head")
+    add("--pooling", choices=("mean", "mean_published", "max", "cls"), default="mean", help="before the head")
     add("--steps", type=int, default=10_000, help="at most, per fold")
     add("--batch-size", type=int, default=8, help="rows per micro-batch, over all devices")
     add("--accumulation", type=int, default=1, help="micro-batches per step")

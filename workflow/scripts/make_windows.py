@@ -8,7 +8,7 @@ manifest with the windows dropped by reason: over_contig_end, n_fraction, token_
 import logging
 import sys
 
-from dnalm import annotation, cli, files, windows
+from dnalm import annotation, cli, files, tokens, windows
 from dnalm.errors import UserError
 from dnalm.genome import Genome, read_bed
 
@@ -20,7 +20,7 @@ SETTINGS = (
     "downstream_bp",
     "max_n_fraction",
     "max_tokens",
-    "k",
+    "tokenizer",
 )
 log = logging.getLogger("dnalm")
 
@@ -44,19 +44,20 @@ def parse_arguments(argv):
     add("--downstream-bp", type=int, default=3000, help="tss: bases from the first transcribed base on")
     add("--max-n-fraction", type=float, default=0.05, help="drop windows with a larger share of N")
     add("--max-tokens", type=int, help="the model's token limit with CLS; none: no limit")
-    add("--k", type=int, default=6, help="letters per token of the model's tokenizer")
+    add("--tokenizer", choices=tokens.NAMES, default=windows.DEFAULT_TOKENIZER, help="of the model")
     add("--output", required=True, help="BED file to write")
     return parser.parse_args(argv)
 
 
 def make(arguments, genome) -> windows.Windows:
-    limits = (arguments.max_n_fraction, arguments.max_tokens, arguments.k)
+    limits = (arguments.max_n_fraction, arguments.max_tokens, arguments.tokenizer)
     if arguments.kind == "tss":
         sites = annotation.transcription_start_sites(annotation.load_annotation(arguments.annotation))
         return windows.make_tss(sites, genome, arguments.upstream_bp, arguments.downstream_bp, *limits)
     if arguments.kind == "regions":
         return windows.make_regions(read_bed(arguments.bed, genome.lengths), genome, *limits)
-    length_bp = windows.parse_length(arguments.length_bp, arguments.max_tokens, arguments.k)
+    spacing = tokens.spacing(arguments.tokenizer)
+    length_bp = windows.parse_length(arguments.length_bp, arguments.max_tokens, spacing)
     return windows.make_tiles(genome.lengths, genome, length_bp, arguments.overlap_bp, *limits)
 
 

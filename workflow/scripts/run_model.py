@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     outputs = run.parse_outputs(arguments.outputs, config)
     if arguments.sequences:
         names, tokens = sequences.encode(
-            arguments.sequences, config.kmers, "segmentation" in outputs, arguments.lower_case
+            arguments.sequences, config.tokens, "segmentation" in outputs, arguments.lower_case
         )
     else:
         names, tokens = None, run.read_tokens(arguments.tokens)

@@ -34,6 +34,13 @@ def precision_option(run):
     return None if run["precision"] == "float32" else run["precision"]
 
 
+def split_options(run):
+    """Returns what becomes of inputs beyond the model's tokens; nothing for the default, as above."""
+    if run["long_inputs"] == "refuse":
+        return []
+    return options(long_inputs=run["long_inputs"], split_overlap=run["split_overlap"])
+
+
 def embed_options(wildcards):
     run = EMBEDDING_RUNS[wildcards.run]
     layers = (
@@ -48,7 +55,7 @@ def embed_options(wildcards):
         dtype=run["dtype"],
         precision=precision_option(run),
         random_weights=run.get("random_weights"),
-    )
+    ) + split_options(run)
 
 
 def embed_windows(wildcards):

@@ -150,7 +150,7 @@ def task_embed_options(wildcards):
         pooling=pooling[0] if pooling else None,
         precision=precision_option(settings),
         random_weights=RANDOM_SEED if RANDOM in words else None,
-    )
+    ) + split_options(settings)
 
 
 def task_checkpoint(wildcards):

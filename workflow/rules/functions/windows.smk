@@ -7,7 +7,7 @@ def window_options(wildcards):
     shared = options(
         kind=one["kind"],
         max_tokens=one["max_tokens"],
-        k=one["k"],
+        tokenizer=one["tokenizer"],
         max_n_fraction=one["max_n_fraction"],
     )
     if one["kind"] == "tiles":

@@ -115,7 +115,7 @@ def embedding_work(
 ) -> Work:
     """Returns the work of an embedding run over a genome of so many bases."""
     rows, length_bp = _windows(window_set, bases, resource)
-    tokens = rows * (length_bp / facts.k + 1)
+    tokens = float(rows * facts.spacing.tokens_of(round(length_bp)))
     layers = facts.num_layers if run["layers"] == "all" else len(run["layers"])
     values = tokens if run["pooling"] == "none" else rows
     item = 2 if run["dtype"] == "float16" else 4
@@ -159,7 +159,7 @@ def segmentation_work(
     elif regions and regions != "all":
         bases = sum(_region_bp(region, bases) for region in regions)
     both = run["reverse_complement"] or facts.labels == "own_strand"
-    tokens = bases / facts.k / (1 - run["overlap"]) * run["frames"] * (1 + both)
+    tokens = bases / facts.spacing.bases_per_token / (1 - run["overlap"]) * run["frames"] * (1 + both)
     tracks = len(facts.features) * (1 + (facts.labels == "own_strand"))
     item = (TRACK_BYTES if run["resolution"] != "float32" else 4) + SHARD_BYTES
     return Work(tokens, run["parts"], float(bases * tracks * item))
@@ -174,7 +174,8 @@ def task_work(
         rows = min(rows, task["max_examples"])
     layers = facts.num_layers if task["layers"] == "all" else len(task["layers"])
     disk = 2.0 * rows * facts.embed_dim * layers * 4
-    return Work(rows * (length_bp / facts.k + 1) * embeddings, embeddings, disk * embeddings)
+    tokens = float(rows * facts.spacing.tokens_of(round(length_bp)) * embeddings)
+    return Work(tokens, embeddings, disk * embeddings)
 
 
 def _task_size(task: Mapping[str, Any], resource: Callable[[str], str]) -> tuple[int, float]:

@@ -29,7 +29,7 @@ from dnalm.checkpoints.fetch import fetch_checkpoint
 from dnalm.errors import UserError
 from dnalm.models import PRECISIONS, ModelConfig
 from dnalm.models.apply import untransformed
-from dnalm.tokens import CLS, MASK, PAD, UNK, KmerTokenizer
+from dnalm.tokens import Tokenizer
 
 DEFAULT_POSITIONS = 1024  # as published
 Outputs = dict[str, Array]
@@ -55,11 +55,11 @@ class PretrainedConfig(ModelConfig):
 
     @property
     def pad_token_id(self) -> int:
-        return self.kmers.pad_id
+        return self.tokens.pad_id
 
     @property
     def mask_token_id(self) -> int:
-        return self.kmers.mask_id
+        return self.tokens.mask_id
 
     @property
     def ffn_activation_name(self) -> str:
@@ -75,48 +75,62 @@ class PretrainedTokenizer:
     """Cuts DNA into a model's tokens, and pads batches to one length.
 
     Args:
-        kmers: the model's tokenizer.
+        tokens: the model's tokenizer.
         fixed_length: tokens, <cls> included, of every row of a batch.
         lower_case: takes a, c, g, t, n like A, C, G, T, N (soft-masked sequence); else they are refused.
     """
 
-    kmers: KmerTokenizer
+    tokens: Tokenizer
     fixed_length: int
     lower_case: bool = False
 
     @property
     def vocabulary(self) -> list[str]:
-        return list(self.kmers.vocabulary)
+        return list(self.tokens.vocabulary)
 
     @property
     def vocabulary_size(self) -> int:
-        return len(self.kmers.vocabulary)
+        return len(self.tokens.vocabulary)
 
     @property
     def special_tokens(self) -> list[str]:
-        return [self.kmers.vocabulary[index] for index in sorted(self.kmers.special_ids)]
+        return [self.tokens.vocabulary[index] for index in sorted(self.tokens.special_ids)]
 
     @property
     def standard_tokens(self) -> list[str]:
-        return [token for token in self.kmers.vocabulary if token not in self.special_tokens]
+        return [token for token in self.tokens.vocabulary if token not in self.special_tokens]
 
-    unk_token, pad_token, mask_token, class_token = UNK, PAD, MASK, CLS
+    @property
+    def unk_token(self) -> str:
+        return self.id_to_token(self.unk_token_id)
+
+    @property
+    def pad_token(self) -> str:
+        return self.id_to_token(self.pad_token_id)
+
+    @property
+    def mask_token(self) -> str:
+        return self.id_to_token(self.mask_token_id)
+
+    @property
+    def class_token(self) -> str:
+        return self.id_to_token(self.class_token_id)
 
     @property
     def unk_token_id(self) -> int:
-        return self.kmers.unk_id
+        return self.tokens.unk_id
 
     @property
     def pad_token_id(self) -> int:
-        return self.kmers.pad_id
+        return self.tokens.pad_id
 
     @property
     def mask_token_id(self) -> int:
-        return self.kmers.mask_id
+        return self.tokens.mask_id
 
     @property
     def class_token_id(self) -> int:
-        return self.kmers.cls_id
+        return self.tokens.cls_id
 
     def token_to_id(self, token: str) -> int:
         """Returns a token's id.
@@ -124,23 +138,23 @@ class PretrainedTokenizer:
         Raises:
             UserError: no such token.
         """
-        if token not in self.kmers.ids:
+        if token not in self.tokens.ids:
             raise UserError(
-                "token", f"{token!r} not in the vocabulary of {self.kmers.name}", "Use one of .vocabulary."
+                "token", f"{token!r} not in the vocabulary of {self.tokens.name}", "Use one of .vocabulary."
             )
-        return self.kmers.ids[token]
+        return self.tokens.ids[token]
 
     def id_to_token(self, token_id: int) -> str:
         """Returns the token of an id from 0."""
-        return self.kmers.vocabulary[token_id]
+        return self.tokens.vocabulary[token_id]
 
     def tokenize(self, sequence: str) -> tuple[list[str], list[int]]:
-        """Returns tokens and ids of one sequence, <cls> in front, unpadded.
+        """Returns tokens and ids of one sequence with its special tokens, unpadded.
 
         Raises:
             UserError: a letter that no token stands for; names its position.
         """
-        return self.kmers.tokenize(sequence.upper() if self.lower_case else sequence)
+        return self.tokens.tokenize(sequence.upper() if self.lower_case else sequence)
 
     def batch_tokenize(self, sequences: Sequence[str]) -> list[tuple[list[str], list[int]]]:
         """Returns tokens and ids of each sequence, padded to `fixed_length`.
@@ -162,7 +176,7 @@ class PretrainedTokenizer:
                     f"too long (found {len(ids)} tokens with <cls>, expected at most {self.fixed_length})",
                     "Ask for a larger max_positions, or cut the sequence.",
                 )
-            rows.append((tokens + [PAD] * missing, ids + [self.kmers.pad_id] * missing))
+            rows.append((tokens + [self.pad_token] * missing, ids + [self.tokens.pad_id] * missing))
         return rows
 
 
@@ -272,7 +286,7 @@ def _pretrained(
     max_positions = max_positions or min(DEFAULT_POSITIONS, config.token_limit(rescaling_factor))
     _check(config, str(model_name), segmentation, rescaling_factor, max_positions)
     forward_fn = _forward(config, compute, output, segmentation, rescaling_factor)
-    tokenizer = PretrainedTokenizer(config.kmers, max_positions, lower_case)
+    tokenizer = PretrainedTokenizer(config.tokens, max_positions, lower_case)
     return checkpoint.load(param), forward_fn, tokenizer, config
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Int32
 
 from dnalm.errors import UserError
 from dnalm.files import open_binary
-from dnalm.tokens import KmerTokenizer
+from dnalm.tokens import KmerTokenizer, Tokenizer
 
 log = logging.getLogger("dnalm")
 
@@ -57,7 +57,7 @@ def _read_fasta(path: Path) -> list[tuple[str, str]]:
 
 
 def encode(
-    path: str | Path, tokenizer: KmerTokenizer, per_base: bool, lower_case: bool = False
+    path: str | Path, tokenizer: Tokenizer, per_base: bool, lower_case: bool = False
 ) -> tuple[list[str], Int32[np.ndarray, "B L"]]:
     """Returns names and token ids, padded to the longest, of a file of sequences.
 
@@ -71,7 +71,7 @@ def encode(
     """
     names, sequences = zip(*read_sequences(path), strict=True)
     sequences = [sequence.upper() if lower_case else sequence for sequence in sequences]
-    if per_base:
+    if per_base and isinstance(tokenizer, KmerTokenizer):
         for name, sequence in zip(names, sequences, strict=True):
             if "N" in sequence or len(sequence) % tokenizer.k:
                 log.warning(

@@ -16,51 +16,38 @@ from dnalm.errors import UserError
 from dnalm.files import atomic_path, open_binary
 from dnalm.genome import Genome
 from dnalm.genome.letters import TO_ACGTN
+from dnalm.tokens import Spacing, Tokenizer, spacing
 
 WINDOW_COLUMNS = ("contig", "start", "end", "name", "score", "strand", "n_fraction")
 REASONS = ("over_contig_end", "n_fraction", "token_limit")
 LONGEST_AUTO_BP = 6_000  # the window of the Nucleotide Transformer papers (v1: 5,994 bp in 1,000 tokens)
-SPECIAL_TOKENS = 1  # CLS
+DEFAULT_TOKENIZER = "v2_6mer"
 
 Windows = tuple[pd.DataFrame, dict[str, int]]  # the windows kept; reason -> number dropped
 
 
-def count_tokens(sequence: bytes, k: int) -> int:
-    """Counts a window's tokens: CLS, k-mers between the Ns, single letters for their rests and for N.
-
-    Source: InstaDeepAI/nucleotide-transformer, nucleotide_transformer/tokenizers.py (k-mer tokenizers).
-    """
-    n_positions = np.flatnonzero(np.frombuffer(sequence, np.uint8) == ord("N"))
-    pieces = np.diff(n_positions, prepend=-1, append=len(sequence)) - 1
-    return int(len(n_positions) + (pieces // k + pieces % k).sum()) + SPECIAL_TOKENS
+def longest_window(max_tokens: int | None, tokens: Spacing) -> int:
+    """Returns `length_bp: auto`: the longest of whole tokens that fits without N, at most LONGEST_AUTO_BP."""
+    fitting = LONGEST_AUTO_BP if max_tokens is None else tokens.longest_bp(max_tokens)
+    step = int(tokens.bases_per_token)
+    return min(fitting, LONGEST_AUTO_BP // step * step)
 
 
-def tokens_without_n(length_bp: int, k: int) -> int:
-    """Counts the tokens of a window without N."""
-    return length_bp // k + length_bp % k + SPECIAL_TOKENS
-
-
-def longest_window(max_tokens: int | None, k: int) -> int:
-    """Returns `length_bp: auto`: the longest multiple of k that fits without N, at most LONGEST_AUTO_BP."""
-    fitting = LONGEST_AUTO_BP if max_tokens is None else (max_tokens - SPECIAL_TOKENS) * k
-    return min(fitting, LONGEST_AUTO_BP // k * k)
-
-
-def parse_length(text: str, max_tokens: int | None, k: int) -> int:
+def parse_length(text: str, max_tokens: int | None, tokens: Spacing) -> int:
     """Returns a window length in bases from "auto" or a number.
 
     Raises:
         UserError: neither, or more than the model takes.
     """
     if text == "auto":
-        return longest_window(max_tokens, k)
+        return longest_window(max_tokens, tokens)
     if not text.isdecimal():
         raise UserError("--length-bp", f"found {text!r}, expected auto or a whole number", "Mend it.")
-    check_length(int(text), max_tokens, k)
+    check_length(int(text), max_tokens, tokens)
     return int(text)
 
 
-def check_length(length_bp: int, max_tokens: int | None, k: int) -> None:
+def check_length(length_bp: int, max_tokens: int | None, tokens: Spacing) -> None:
     """Refuses a window length that is over the model's token limit even without N.
 
     Raises:
@@ -68,12 +55,12 @@ def check_length(length_bp: int, max_tokens: int | None, k: int) -> None:
     """
     if length_bp < 1:
         raise UserError("--length-bp", f"found {length_bp}, expected at least 1", "Set a positive length.")
-    tokens = tokens_without_n(length_bp, k)
-    if max_tokens is not None and tokens > max_tokens:
+    needed = tokens.tokens_of(length_bp)
+    if tokens.exact and max_tokens is not None and needed > max_tokens:
         raise UserError(
             "window length",
-            f"a window of {length_bp} bp needs {tokens} tokens, the model takes at most {max_tokens}",
-            f"Use at most {(max_tokens - SPECIAL_TOKENS) * k} bp.",
+            f"a window of {length_bp} bp needs {needed} tokens, the model takes at most {max_tokens}",
+            f"Use at most {tokens.longest_bp(max_tokens)} bp.",
         )
 
 
@@ -84,7 +71,7 @@ def make_tiles(
     overlap_bp: int = 0,
     max_n_fraction: float = 1.0,
     max_tokens: int | None = None,
-    k: int = 6,
+    tokenizer: str = DEFAULT_TOKENIZER,
 ) -> Windows:
     """Tiles contigs with windows of one length; what is left at a contig's end counts as one dropped window.
 
@@ -92,10 +79,11 @@ def make_tiles(
         lengths: contig -> length of the contigs to tile.
         overlap_bp: bases that neighbouring windows share.
         max_n_fraction: share of N above which a window is dropped.
-        max_tokens: the model's limit, CLS included.
-        k: the tokenizer's k.
+        max_tokens: the model's limit, special tokens included; not looked at where the tokenizer's vocabulary
+            is needed to count.
+        tokenizer: the model's.
     """
-    check_length(length_bp, max_tokens, k)
+    check_length(length_bp, max_tokens, spacing(tokenizer))
     if not 0 <= overlap_bp < length_bp:
         raise UserError(
             "--overlap-bp",
@@ -110,7 +98,7 @@ def make_tiles(
     tiles = pd.DataFrame({"contig": contigs, "start": places * step, "end": places * step + length_bp})
     tiles["name"] = _locations(tiles)
     tiles["strand"] = "+"
-    return _keep(tiles, genome, max_n_fraction, max_tokens, k)
+    return _keep(tiles, genome, max_n_fraction, max_tokens, tokenizer)
 
 
 def make_tss(
@@ -120,7 +108,7 @@ def make_tss(
     downstream_bp: int,
     max_n_fraction: float = 1.0,
     max_tokens: int | None = None,
-    k: int = 6,
+    tokenizer: str = DEFAULT_TOKENIZER,
 ) -> Windows:
     """Makes one window per transcription start site, on the gene's strand, named by the gene.
 
@@ -129,13 +117,13 @@ def make_tss(
     Args:
         sites: table of gene_id, contig, strand, tss (`annotation.transcription_start_sites`).
     """
-    check_length(upstream_bp + downstream_bp, max_tokens, k)
+    check_length(upstream_bp + downstream_bp, max_tokens, spacing(tokenizer))
     forward = (sites["strand"] != "-").to_numpy()
     tss = sites["tss"].to_numpy()
     start = np.where(forward, tss - upstream_bp, tss + 1 - downstream_bp)
     windows = sites[["contig", "strand"]].assign(start=start, end=start + upstream_bp + downstream_bp)
     windows["name"] = sites["gene_id"]
-    return _keep(windows.reset_index(drop=True), genome, max_n_fraction, max_tokens, k)
+    return _keep(windows.reset_index(drop=True), genome, max_n_fraction, max_tokens, tokenizer)
 
 
 def make_regions(
@@ -143,11 +131,11 @@ def make_regions(
     genome: Genome,
     max_n_fraction: float = 1.0,
     max_tokens: int | None = None,
-    k: int = 6,
+    tokenizer: str = DEFAULT_TOKENIZER,
 ) -> Windows:
     """Takes the rows of a BED table (`genome.read_bed`) as windows; strand `.` becomes `+`."""
     windows = regions.assign(strand=regions["strand"].replace(".", "+"))
-    return _keep(windows.reset_index(drop=True), genome, max_n_fraction, max_tokens, k)
+    return _keep(windows.reset_index(drop=True), genome, max_n_fraction, max_tokens, tokenizer)
 
 
 def _locations(table: pd.DataFrame) -> pd.Series:
@@ -155,10 +143,11 @@ def _locations(table: pd.DataFrame) -> pd.Series:
 
 
 def _keep(
-    candidates: pd.DataFrame, genome: Genome, max_n_fraction: float, max_tokens: int | None, k: int
+    candidates: pd.DataFrame, genome: Genome, max_n_fraction: float, max_tokens: int | None, tokenizer: str
 ) -> Windows:
     """Judges every candidate; reads one contig at a time and keeps the candidates' order."""
     _check_names(candidates)
+    tokens = spacing(tokenizer)
     n_fraction = np.full(len(candidates), np.nan)
     reason = np.full(len(candidates), "", dtype=object)
     starts, ends = candidates["start"].to_numpy(), candidates["end"].to_numpy()
@@ -173,10 +162,10 @@ def _keep(
             n_fraction[row] = n_count / (end - start)
             if n_fraction[row] > max_n_fraction:
                 reason[row] = "n_fraction"
-            elif max_tokens is not None:
-                fast = tokens_without_n(end - start, k)
-                tokens = count_tokens(bases[start:end], k) if n_count else fast
-                reason[row] = "token_limit" if tokens > max_tokens else ""
+            elif max_tokens is not None and isinstance(tokens, Tokenizer):
+                fast = tokens.tokens_of(end - start)
+                count = int(tokens.counts([bases[start:end]])[0]) if n_count else fast
+                reason[row] = "token_limit" if count > max_tokens else ""
     kept = candidates.assign(score=0, n_fraction=n_fraction.round(4))[reason == ""]
     dropped = {name: int((reason == name).sum()) for name in REASONS}
     return kept[list(WINDOW_COLUMNS)].reset_index(drop=True), dropped

@@ -52,7 +52,7 @@ def fetch_checkpoint(
     locked = None if lock_file is None else str(lock_file)
     revision = row["revision"] or locked_revision(row["hub_repository"], locked)
     hub = Hub(row["hub_repository"], revision, str(cache_dir or ""), endpoint or "")
-    hub, trust, found = _choose(hub, layout, locked)
+    hub, trust, found = _choose(hub, layout, row["tokenizer"], locked)
     remedy = (
         f"If you trust it, run once: fetch_checkpoint.py --model {row['model']} --accept-unpinned "
         f"--lock-file {locked or LOCK_FILE}"
@@ -88,12 +88,14 @@ def pin_rows(fetched: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _choose(hub: Hub, layout: str, lock_file: str | None) -> tuple[Hub, Trust, dict[str, HubFile | None]]:
+def _choose(
+    hub: Hub, layout: str, tokenizer: str, lock_file: str | None
+) -> tuple[Hub, Trust, dict[str, HubFile | None]]:
     """Returns the hub at a commit and the files to fetch, with what it said of them where it was asked."""
     trust = trust_in(hub, lock_file)
-    if names := layouts.of_known_files(layout, trust.known):
+    if names := layouts.of_known_files(layout, trust.known, tokenizer):
         return hub, trust, dict.fromkeys(names)
-    hub, found = layouts.of_repository(layout, hub)
+    hub, found = layouts.of_repository(layout, hub, tokenizer)
     return hub, trust_in(hub, lock_file), dict(found)
 
 

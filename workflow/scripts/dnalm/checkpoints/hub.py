@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnalm.checkpoints.bert_config import bert_config
+from dnalm.checkpoints.bert_names import rename_bert
 from dnalm.checkpoints.hub_config import jax_config, read_record, torch_config
 from dnalm.checkpoints.joblib_file import read_joblib
 from dnalm.checkpoints.names import rename_jax, rename_torch
@@ -18,15 +20,17 @@ from dnalm.models.config import ModelConfig
 
 HYPERPARAMS, PYTREE, CONFIG = "hyperparams.json", "pytree_ckpt.joblib", "config.json"
 TORCH_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+VOCABULARIES = ("tokenizer.json", "vocab.txt")  # the first says how to merge, the second only what
 
 
 @dataclass(frozen=True)
 class HubFiles:
-    """The files of a published checkpoint: its settings, and its weights in one or more files."""
+    """The files of a published checkpoint: its settings, its weights in one or more files, its vocabulary."""
 
     config: Path
     weights: tuple[Path, ...]
     is_jax: bool
+    vocabulary: Path | None = None
 
 
 def find_files(folder: Path, only: Collection[str] | None = None) -> HubFiles:
@@ -46,7 +50,8 @@ def find_files(folder: Path, only: Collection[str] | None = None) -> HubFiles:
         if is_there(jax_folder / PYTREE) or is_there(jax_folder / HYPERPARAMS):
             return HubFiles(jax_folder / HYPERPARAMS, (jax_folder / PYTREE,), is_jax=True)
     if is_there(folder / CONFIG):
-        return HubFiles(folder / CONFIG, _torch_weights(folder, is_there), is_jax=False)
+        vocabulary = next((folder / name for name in VOCABULARIES if is_there(folder / name)), None)
+        return HubFiles(folder / CONFIG, _torch_weights(folder, is_there), False, vocabulary)
     raise UserError(
         folder,
         "no checkpoint in this folder (expected jax_model/, config.json with model.safetensors or "
@@ -94,9 +99,11 @@ def read_hub_config(files: HubFiles) -> ModelConfig:
     Raises:
         UserError: missing, damaged or of another model.
     """
-    translate = jax_config if files.is_jax else torch_config
     try:
-        return translate(read_record(files.config), files.config)
+        record = read_record(files.config)
+        if not files.is_jax and record.get("model_type") == "bert":
+            return bert_config(record, files.config, files.vocabulary)
+        return (jax_config if files.is_jax else torch_config)(record, files.config)
     except (TypeError, ValueError) as fault:
         raise UserError(
             files.config, f"an entry is of the wrong kind ({fault})", "Fetch it again."
@@ -117,4 +124,6 @@ def read_hub_params(files: HubFiles, config: ModelConfig) -> dict[str, dict[str,
         if twice := sorted(set(part) & set(tensors)):
             raise UserError(path, f"tensor {twice[0]} is in an earlier file too", "Fetch the files again.")
         tensors |= part
+    if config.architecture == "bert":
+        return rename_bert(tensors, files.config.parent)
     return rename_torch(tensors, config.positional_embedding == "rotary", files.config.parent)

@@ -9,7 +9,7 @@ from typing import Any
 from dnalm.errors import UserError
 from dnalm.files import read_json
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import TOKENIZERS, tokenizer
+from dnalm.tokens import KMERS, tokenizer
 
 V1_MASKING = {"masking_ratio": 0.15, "masking_prob": 0.8}  # the torch side hard-codes their product, 0.12
 PADDING_ROWS = 2  # of the torch side's position table
@@ -27,7 +27,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _get(record: Mapping[str, Any], key: str, where: Path) -> Any:
+def get(record: Mapping[str, Any], key: str, where: Path) -> Any:
     if key not in record:
         raise UserError(where, f"entry {key!r} missing", "Fetch the file again.")
     return record[key]
@@ -53,12 +53,12 @@ def jax_config(record: Mapping[str, Any], where: Path) -> ModelConfig:
     Raises:
         UserError: an entry is missing or does not fit.
     """
-    heads, dim = int(_get(record, "attention_heads", where)), int(_get(record, "embed_dim", where))
+    heads, dim = int(get(record, "attention_heads", where)), int(get(record, "embed_dim", where))
     rotary = bool(record.get("use_rotary_embedding", False))
-    k = _get(record, "k_for_kmers", where)
+    k = get(record, "k_for_kmers", where)
     # A model's name does not tell v1 from v2; its positions do.
     name = f"v2_{k}mer" if rotary else f"v1_{k}mer"
-    if name not in TOKENIZERS:
+    if name not in KMERS:
         raise UserError(
             where, f"k_for_kmers {k} with {'rotary' if rotary else 'learned'} positions not known"
         )
@@ -66,14 +66,14 @@ def jax_config(record: Mapping[str, Any], where: Path) -> ModelConfig:
     optional = {"add_bias_ffn": True, "use_glu_in_ffn": False, "add_bias_kv": False}
     return ModelConfig(
         embed_dim=dim,
-        num_layers=int(_get(record, "num_layers", where)),
+        num_layers=int(get(record, "num_layers", where)),
         attention_heads=heads,
         key_size=int(record.get("key_dim") or record.get("key_size") or dim // heads),  # both names occur
-        ffn_embed_dim=int(_get(record, "ffn_embed_dim", where)),
+        ffn_embed_dim=int(get(record, "ffn_embed_dim", where)),
         ffn_activation=record.get("ffn_activation_name", "gelu-no-approx"),
-        **{key: _get(record, key, where) for key in needed},
+        **{key: get(record, key, where) for key in needed},
         **{key: bool(record.get(key, default)) for key, default in optional.items()},
-        **_common(name, record, rotary, int(_get(record, "max_positions", where))),
+        **_common(name, record, rotary, int(get(record, "max_positions", where))),
     )
 
 
@@ -83,20 +83,20 @@ def torch_config(record: Mapping[str, Any], where: Path) -> ModelConfig:
     Raises:
         UserError: an entry is missing or does not fit.
     """
-    dim, heads = int(_get(record, "hidden_size", where)), int(_get(record, "num_attention_heads", where))
+    dim, heads = int(get(record, "hidden_size", where)), int(get(record, "num_attention_heads", where))
     rotary = record.get("position_embedding_type") == "rotary"
-    size = _get(record, "vocab_size", where)
-    names = [name for name, kmers in TOKENIZERS.items() if kmers.embedded == size]
+    size = get(record, "vocab_size", where)
+    names = [name for name, kmers in KMERS.items() if kmers.embedded == size]
     if not names:
-        sizes = sorted(kmers.embedded for kmers in TOKENIZERS.values())
+        sizes = sorted(kmers.embedded for kmers in KMERS.values())
         raise UserError(where, f"vocabulary of {size} tokens (expected one of {sizes})")
     dropout = bool(record.get("token_dropout", False))
     return ModelConfig(
         embed_dim=dim,
-        num_layers=int(_get(record, "num_hidden_layers", where)),
+        num_layers=int(get(record, "num_hidden_layers", where)),
         attention_heads=heads,
         key_size=dim // heads,
-        ffn_embed_dim=int(_get(record, "intermediate_size", where)),
+        ffn_embed_dim=int(get(record, "intermediate_size", where)),
         use_glu_in_ffn=rotary,  # v2 has both, v1 neither; no entry says so
         ffn_activation="swish" if rotary else "gelu-no-approx",
         add_bias_ffn=bool(record.get("add_bias_fnn", True)),  # the published spelling
@@ -105,6 +105,6 @@ def torch_config(record: Mapping[str, Any], where: Path) -> ModelConfig:
         lm_head=not record.get("features"),  # the torch SegmentNT has none
         **(V1_MASKING if dropout else {}),
         **_common(
-            names[0], record, rotary, int(_get(record, "max_position_embeddings", where)) - PADDING_ROWS
+            names[0], record, rotary, int(get(record, "max_position_embeddings", where)) - PADDING_ROWS
         ),
     )

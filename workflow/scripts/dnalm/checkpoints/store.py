@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def write_checkpoint(
     }
     folder = Path(folder)
     write_safetensors(folder / PARAMS, tensors, dtype)
-    write_json(folder / CONFIG, {"model": dataclasses.asdict(config), "details": dict(details or {})})
+    write_json(folder / CONFIG, {"model": config.to_dict(), "details": dict(details or {})})
     return [folder / PARAMS, folder / CONFIG]
 
 

@@ -48,6 +48,12 @@ class Tensor:
             self, shape=self.shape[::-1], transposed=not self.transposed, flipped=flip != self.flipped
         )
 
+    def rows(self, first: int, count: int) -> Tensor:
+        """Returns some rows of a tensor that is as it is stored."""
+        return dataclasses.replace(
+            self, shape=(count, *self.shape[1:]), load=lambda: self.load()[first : first + count]
+        )
+
     def read(self) -> Float32[np.ndarray, "..."]:
         """Reads the values; beside the result, at most twice its memory is used for a moment."""
         array = self.load()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dnalm.checkpoints import registry
-from dnalm.checkpoints.expected import COMPARED, check_row, expected_config
+from dnalm.checkpoints.expected import COMPARED, check_row, expected_settings
 from dnalm.checkpoints.load import Checkpoint, Source, find, load_checkpoint
 from dnalm.checkpoints.pins import read_pins
 from dnalm.checkpoints.tensors import iterate, read_finite
@@ -106,7 +106,7 @@ def _fitting(config: ModelConfig) -> list[str]:
     return [
         row["model"]
         for row in registry.read_rows()
-        if all(getattr(expected_config(row), name) == getattr(config, name) for name in COMPARED)
+        if all(expected_settings(row)[name] == getattr(config, name) for name in COMPARED)
     ]
 
 
@@ -118,7 +118,7 @@ def _row_findings(checkpoint: Checkpoint, row: dict[str, str]) -> Iterator[Findi
     except UserError as fault:
         yield Finding("hyperparameters", FAILED, f"{fault.where}: {fault.problem}")
     expected = int(row["parameters"])
-    if not checkpoint.config.lm_head and expected_config(row).lm_head:
+    if not checkpoint.config.lm_head and expected_settings(row)["lm_head"]:
         yield Finding(
             "parameter count", OK, f"{checkpoint.size:,} (of {expected:,} with a language-model head)"
         )
@@ -173,7 +173,7 @@ def _runner(checkpoint: Checkpoint) -> Callable[[str, str, str], np.ndarray]:
     @cache
     def run(sequence: str, epsilon: str, output: str) -> np.ndarray:
         config = dataclasses.replace(checkpoint.config, layer_norm_eps=float(epsilon))
-        tokens = config.kmers.encode_batch([sequence])
+        tokens = config.tokens.encode_batch([sequence])
         results = run_model(params, config, tokens, None, (last,), (output,))
         return results["logits" if output == "logits" else f"embeddings_{last}"][0]
 
@@ -192,4 +192,4 @@ def _token_probability(
     position, token = figure["token"].split(":")
     logits = run(figure["sequence"], figure["layer_norm_eps"], "logits")[int(position)].astype(np.float64)
     weights = np.exp(logits - logits.max())
-    return weights[[config.kmers.ids[token]]] / weights.sum()
+    return weights[[config.tokens.ids[token]]] / weights.sum()

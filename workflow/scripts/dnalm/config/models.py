@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dnalm.checkpoints import registry
 from dnalm.config.resolve import ModelFacts
-from dnalm.tokens import tokenizer
 
 
 def model_facts(name: str, folder: str | Path | None = None) -> ModelFacts:
@@ -22,13 +21,13 @@ def model_facts(name: str, folder: str | Path | None = None) -> ModelFacts:
         sizes = (config.max_tokens, config.num_layers)
         weights = max((path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()), default=0)
         return ModelFacts(
-            name, config.kmers.k, *sizes, config.features, config.labels, weights // 4, config.embed_dim
+            name, config.tokenizer, *sizes, config.features, config.labels, weights // 4, config.embed_dim
         )
     row = registry.model_row(name)
     features = tuple(feature for feature in row["features"].split(",") if feature)
-    k = tokenizer(row["tokenizer"]).k
     sizes = (int(row["max_tokens"]), int(row["num_layers"]))
-    return ModelFacts(name, k, *sizes, features, row["labels"], int(row["parameters"]), int(row["embed_dim"]))
+    numbers = (int(row["parameters"]), int(row["embed_dim"]))
+    return ModelFacts(name, row["tokenizer"], *sizes, features, row["labels"], *numbers)
 
 
 def row_text(name: str) -> str:

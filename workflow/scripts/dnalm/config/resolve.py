@@ -10,10 +10,10 @@ from typing import Any
 from dnalm.config.tasks import complete_task
 from dnalm.errors import UserError
 from dnalm.models.config import stretched
+from dnalm.tokens import Spacing, kmer_tokenizer, spacing
 
 LONGEST_AUTO_WINDOW_BP = 6000  # the published pretraining window (Nucleotide Transformer, Methods)
 LEAST_MEMORY_MB = 8000  # of a job that runs a small model on a large genome
-SPECIAL_TOKENS = 1  # <cls> in front
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "contigs": {"include": [], "exclude": [], "min_length_bp": 0},
@@ -31,6 +31,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "reverse_complement": False,
         "dtype": "float16",
         "parts": 1,
+        "long_inputs": "refuse",
+        "split_overlap": 0,  # tokens
         "precision": "float32",
         "species": "all",
     },
@@ -66,6 +68,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "baselines": ["kmer", "one_hot", "gc_length", "constant", "random_weights"],
         "regions": "held_out",
         "max_examples": 4000,
+        "long_inputs": "refuse",
+        "split_overlap": 0,
         "precision": "float32",
         "species": "all",
     },
@@ -87,7 +91,7 @@ class ModelFacts:
     """What the configuration must know of a model before any file of it is read."""
 
     name: str
-    k: int
+    tokenizer: str
     max_tokens: int
     num_layers: int
     features: tuple[str, ...]
@@ -107,7 +111,17 @@ class ModelFacts:
     @property
     def longest_window_bp(self) -> int:
         """The most bases, without N, that the model's token limit allows."""
-        return (self.max_tokens - SPECIAL_TOKENS) * self.k
+        return self.spacing.longest_bp(self.max_tokens)
+
+    @property
+    def spacing(self) -> Spacing:
+        """How many tokens a stretch of DNA takes."""
+        return spacing(self.tokenizer)
+
+    @property
+    def k(self) -> int:
+        """Bases per token of a segmentation model."""
+        return kmer_tokenizer(self.tokenizer).k
 
 
 def resolve(
@@ -241,7 +255,7 @@ def _check_segmentation(name: str, run: Mapping[str, Any], facts: ModelFacts, wh
             f"found {window_bp} bp, expected a multiple of {4 * facts.k} bp (4 tokens of {facts.k})",
             f"Take {window_bp // (4 * facts.k) * 4 * facts.k or 4 * facts.k}.",
         )
-    longest_bp = (stretched(facts.max_tokens) - SPECIAL_TOKENS) // 4 * 4 * facts.k
+    longest_bp = (stretched(facts.max_tokens) - 1) // 4 * 4 * facts.k
     if window_bp and window_bp > longest_bp:
         raise UserError(
             where(["segmentation", name, "window_bp"]),
@@ -309,19 +323,20 @@ def _fit_windows(resolved: dict[str, Any], model_facts: Callable[[str], ModelFac
     """Gives every window set the token limit of the smallest model that uses it, and its length in bases."""
     for one, entry in resolved["species"].items():
         for name, window_set in entry["windows"].items():
-            users = sorted(
-                {
-                    model
-                    for section in ("embeddings", "expression")
-                    for run in resolved[section].values()
-                    if run.get("windows") == name and one in run["species"]
-                    for model in models_of(run)
-                }
-            )
+            users = [
+                (model_facts(model), run.get("long_inputs") == "split")
+                for section in ("embeddings", "expression")
+                for run in resolved[section].values()
+                if run.get("windows") == name and one in run["species"]
+                for model in models_of(run)
+            ]
             if not users:
                 continue
-            facts = min((model_facts(model) for model in users), key=lambda fact: fact.longest_window_bp)
-            window_set.update(max_tokens=facts.max_tokens, k=facts.k)
+            # Where long inputs are split, a model limits nothing.
+            limiting = [facts for facts, splits in users if not splits]
+            facts = min(limiting or [facts for facts, _ in users], key=lambda fact: fact.longest_window_bp)
+            max_tokens = facts.max_tokens if limiting else None
+            window_set.update(max_tokens=max_tokens, tokenizer=facts.tokenizer)
             _fit_length(window_set, facts, where(["defaults", "windows", name]))
 
 
@@ -332,8 +347,8 @@ def _fit_length(window_set: dict[str, Any], facts: ModelFacts, place: str) -> No
         return
     is_tss = window_set["kind"] == "tss"
     length_bp = window_set["upstream_bp"] + window_set["downstream_bp"] if is_tss else window_set["length_bp"]
-    tokens = length_bp // facts.k + length_bp % facts.k + SPECIAL_TOKENS
-    if tokens > facts.max_tokens:
+    tokens = facts.spacing.tokens_of(length_bp)
+    if facts.spacing.exact and window_set["max_tokens"] and tokens > facts.max_tokens:
         raise UserError(
             place,
             f"windows of {length_bp} bp ({tokens} tokens) are longer than model '{facts.name}' allows "

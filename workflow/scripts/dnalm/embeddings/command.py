@@ -13,7 +13,7 @@ from dnalm.errors import UserError
 from dnalm.genome import Genome
 from dnalm.windows import read_windows
 
-SETTINGS = ("pooling", "reverse_complement", "dtype", "precision")
+SETTINGS = ("pooling", "reverse_complement", "dtype", "precision", "long_inputs", "split_overlap")
 
 
 def make_job(arguments: argparse.Namespace) -> Job:

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32
 
+from dnalm.embeddings.pieces import Piece, cut, join_pooled, join_tokens
 from dnalm.embeddings.settings import Settings
 from dnalm.embeddings.sources import Source
 from dnalm.engine.memory import batch_rows
 from dnalm.engine.runner import Runner, check_finite
 from dnalm.engine.shards import Shards
 from dnalm.models import ModelConfig
-from dnalm.tokens import KmerTokenizer
 
 BATCHES_PER_SHARD = 4  # at least: the devices wait while one shard is kept and the next is read
 FEWEST_SHARDS, SMALL_SHARD_TOKENS = 16, 1 << 13  # so that a small job, too, goes on where it stopped
 SHARD_TOKENS = 1 << 18  # a few seconds on two cores for the demo's model; an hour's work has ~1,000 shards
-PUBLISHED_MEAN = "mean_published"
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 log = logging.getLogger("dnalm")
 
@@ -76,7 +75,7 @@ class Embedder:
         """
         self._source, self._config, self._settings = source, config, settings
         values, times = np.unique(counts, return_counts=True)
-        nominal = int(values[np.argmax(times)])
+        nominal = min(int(values[np.argmax(times)]), config.max_tokens)
         rows = batch_size or batch_rows(config, nominal, devices, len(counts), settings.precision)
         busy = BATCHES_PER_SHARD * rows * len(devices) * nominal
         self.shards = shard_rows(counts, 0 if fixed_shards else busy)
@@ -96,7 +95,7 @@ class Embedder:
             rows,
             nominal,
             config.max_tokens,
-            config.kmers.pad_id,
+            config.tokens.pad_id,
         )
 
     def arrays(
@@ -133,29 +132,39 @@ class Embedder:
         self, first: int, last: int, minus: bool
     ) -> tuple[Float[np.ndarray, "B K D"], Bool[np.ndarray, " B"]]:
         """Returns one strand's embeddings, and which rows have tokens to average."""
-        tokenizer = self._config.kmers
-        rows = self._source.encode(first, last, tokenizer, minus)
-        values = np.empty((len(rows), len(self._settings.layers), self._config.embed_dim), np.float32)
-        for places, results in self._runner.run(rows):
+        pieces = self._pieces(first, last, minus)
+        values = np.empty((len(pieces), len(self._settings.layers), self._config.embed_dim), np.float32)
+        for places, results in self._runner.run([piece.ids for piece in pieces]):
             values[places] = results
-        ignored = ignored_tokens(tokenizer, self._settings.pooling)
-        return values, np.array([not np.isin(row, ignored).all() for row in rows], bool)
+        pooling = self._settings.pooling
+        ignored = self._config.tokens.ignored(pooling)
+        weights = np.array([int((~np.isin(piece.ids, ignored)).sum()) for piece in pieces])
+        rows = np.array([piece.row for piece in pieces])
+        if len(pieces) > last - first:
+            values = join_pooled(values, rows, weights, pooling)
+        return values, np.bincount(rows, weights=weights, minlength=last - first) > 0
+
+    def _pieces(self, first: int, last: int, minus: bool = False) -> list[Piece]:
+        """Returns the rows as the model reads them: one piece each, unless they are split."""
+        rows = self._source.encode(first, last, self._config.tokens, minus)
+        return cut(rows, self._config.tokens, self._config.max_tokens, self._settings.split_overlap)
 
     def _token_shard(self, first: int, last: int) -> dict[str, np.ndarray]:
-        tokenizer = self._config.kmers
-        rows = self._source.encode(first, last, tokenizer)
-        found: list[Any] = [None] * len(rows)
-        for places, results in self._runner.run(rows):
+        tokenizer, pieces = self._config.tokens, self._pieces(first, last)
+        found: list[Any] = [None] * len(pieces)
+        for places, results in self._runner.run([piece.ids for piece in pieces]):
             for place, result in zip(places, results, strict=True):
-                found[place] = result[:, : len(rows[place])].astype(self._settings.dtype)
+                found[place] = result[:, : len(pieces[place].ids)].astype(self._settings.dtype)
         for place, result in enumerate(found):
-            check_finite(result[None], [str(self._source.obs.index[first + place])])
+            check_finite(result[None], [str(self._source.obs.index[first + pieces[place].row])])
+        if len(pieces) > last - first:
+            grouped: dict[int, list[int]] = {}
+            for place, piece in enumerate(pieces):
+                grouped.setdefault(piece.row, []).append(place)
+            found = [
+                join_tokens([found[i] for i in places], [pieces[i] for i in places], tokenizer.end_tokens)
+                for places in grouped.values()
+            ]
+        rows = self._source.encode(first, last, tokenizer)
         spans = np.concatenate([tokenizer.spans(row) for row in rows])
         return {"values": np.concatenate(found, axis=1), "spans": spans}
-
-
-def ignored_tokens(tokenizer: KmerTokenizer, pooling: str) -> list[int]:
-    """Returns the ids that pooling leaves out; a window with no other token has no embedding (NaN)."""
-    if pooling not in ("mean", PUBLISHED_MEAN):
-        return []
-    return [*tokenizer.special_ids, *([tokenizer.letters["N"]] if pooling == "mean" else [])]

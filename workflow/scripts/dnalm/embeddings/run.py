@@ -15,6 +15,7 @@ from jaxtyping import Int32
 from dnalm import cli, files
 from dnalm.checkpoints import Checkpoint
 from dnalm.embeddings.embedder import Embedder, shard_rows
+from dnalm.embeddings.pieces import SPLIT, check_overlap
 from dnalm.embeddings.settings import Settings, about, check_token_limit
 from dnalm.embeddings.sources import Source
 from dnalm.engine import parts
@@ -62,13 +63,17 @@ class Job:
         """Tokens of each row.
 
         Raises:
-            UserError: no rows, or more tokens than the model takes.
+            UserError: no rows, or more tokens than the model takes where they are not split.
         """
         if not len(self.source.obs):
             raise UserError(list(self.inputs.values())[-1], "holds no rows to embed", "Make windows first.")
-        counts = self.source.token_counts(self.checkpoint.config.kmers)
+        counts = self.source.token_counts(self.checkpoint.config.tokens)
         names = [str(name) for name in self.source.obs.index]
-        check_token_limit(counts, names, self.checkpoint.config)
+        config = self.checkpoint.config
+        if self.settings.long_inputs == SPLIT:
+            check_overlap(self.settings.split_overlap, config.max_tokens)
+        else:
+            check_token_limit(counts, names, config)
         return counts
 
     def about(self, weights: str) -> dict[str, Any]:

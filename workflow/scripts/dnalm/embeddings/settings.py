@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32
 
+from dnalm.embeddings.pieces import REFUSE, RULE, SPLIT
 from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.models.precision import DEFAULT_PRECISION, precision_entry
@@ -21,10 +21,11 @@ class Settings:
 
     Args:
         layers: numbered from 1, ascending.
-        pooling: mean, mean_published or cls (see `models.pool`), or none for every token.
+        pooling: mean, mean_published, max or cls (see `models.pool`), or none for every token.
         reverse_complement: average with the embedding of the other strand.
         dtype: float16 or float32, of the output.
         precision: that the model computes in (see `models.forward`).
+        long_inputs: refuse, or split (see `pieces`). split_overlap: tokens that neighbouring pieces share.
     """
 
     layers: tuple[int, ...]
@@ -32,11 +33,15 @@ class Settings:
     reverse_complement: bool = False
     dtype: str = "float32"
     precision: str = DEFAULT_PRECISION
+    long_inputs: str = REFUSE
+    split_overlap: int = 0
 
     def entries(self) -> dict[str, Any]:
         """Returns what tells these settings from others, for keys and files (see `precision_entry`)."""
-        shared = {name: value for name, value in asdict(self).items() if name != "precision"}
-        return {**shared, **precision_entry(self.precision)}
+        own = ("precision", "long_inputs", "split_overlap")
+        shared = {name: value for name, value in asdict(self).items() if name not in own}
+        split = {"long_inputs": SPLIT, "split_overlap": self.split_overlap, "split_rule": RULE}
+        return {**shared, **precision_entry(self.precision), **(split if self.long_inputs == SPLIT else {})}
 
 
 def parse_layers(text: str, num_layers: int) -> tuple[int, ...]:
@@ -71,17 +76,17 @@ def check_token_limit(counts: Int32[np.ndarray, " N"], names: Sequence[str], con
             names[longest],
             f"has {counts[longest]} tokens, the model takes at most {config.max_tokens} "
             f"({int((counts > config.max_tokens).sum())} windows are too long)",
-            f"Use windows of at most {(config.max_tokens - 1) * config.kmers.k} bp with few N.",
+            f"Use windows of at most {config.tokens.longest_bp(config.max_tokens)} bp with few N, or "
+            "--long-inputs split.",
         )
 
 
 def about(config: ModelConfig, settings: Settings, weights: str, random_seed: int | None) -> dict[str, Any]:
     """Returns what defines the embeddings, for uns["dnalm"], the manifest and the run's key."""
-    model = {name: value for name, value in json.loads(config.to_json()).items() if value not in (None, [])}
     return {
         "weights_sha256": weights,
         "weights": "checkpoint" if random_seed is None else f"random, seed {random_seed}",
-        "model": model,
+        "model": config.summary(),
         **settings.entries(),
         "layers": list(settings.layers),
     }

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int32, Int64, UInt8
+from jaxtyping import Int32, Int64
 
 from dnalm.errors import UserError
 from dnalm.files import require_file
 from dnalm.genome import Genome, reverse_complement
 from dnalm.genome.letters import TO_ACGTN
 from dnalm.sequences import read_sequences
-from dnalm.tokens import KmerTokenizer
-from dnalm.windows import count_tokens
+from dnalm.tokens import Tokenizer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PARQUET_MAGIC = b"PAR1"
+ROWS_AT_ONCE = 1024  # whose letters are in memory while tokens are counted
 
 
 class Source(ABC):
@@ -39,37 +39,24 @@ class Source(ABC):
     def bases(self, row: int) -> bytes:
         """Returns a row's letters, A, C, G, T and N only, in its reading direction."""
 
-    def token_counts(self, tokenizer: KmerTokenizer) -> Int32[np.ndarray, " N"]:
-        """Returns each row's number of tokens, CLS included."""
-        counts = (count_tokens(self.bases(row), tokenizer.k) for row in range(len(self.obs)))
-        return np.fromiter(counts, np.int32, len(self.obs))
+    def token_counts(self, tokenizer: Tokenizer) -> Int32[np.ndarray, " N"]:
+        """Returns each row's number of tokens, special ones included."""
+        blocks = range(0, len(self.obs), ROWS_AT_ONCE)
+        last = len(self.obs)
+        counts = [
+            tokenizer.counts([self.bases(row) for row in range(first, min(first + ROWS_AT_ONCE, last))])
+            for first in blocks
+        ]
+        return np.concatenate([np.zeros(0, np.int32), *counts])
 
     def encode(
-        self, first: int, last: int, tokenizer: KmerTokenizer, minus: bool = False
+        self, first: int, last: int, tokenizer: Tokenizer, minus: bool = False
     ) -> list[Int32[np.ndarray, " _"]]:
         """Returns the token ids of rows [first, last), or of their reverse complements."""
         letters = [np.frombuffer(self.bases(row), np.uint8) for row in range(first, last)]
         if minus:
             letters = [reverse_complement(row) for row in letters]
-        return encode_rows(letters, [str(name) for name in self.obs.index[first:last]], tokenizer)
-
-
-def encode_rows(
-    letters: Sequence[UInt8[np.ndarray, " _"]], names: Sequence[str], tokenizer: KmerTokenizer
-) -> list[Int32[np.ndarray, " _"]]:
-    """Returns token ids; rows without N that are whole k-mers are encoded together, which is fast."""
-    rows: list[Int32[np.ndarray, " _"] | None] = [None] * len(letters)
-    plain: dict[int, list[int]] = {}
-    for place, row in enumerate(letters):
-        if len(row) and len(row) % tokenizer.k == 0 and not (row == ord("N")).any():
-            plain.setdefault(len(row), []).append(place)
-        else:
-            rows[place] = tokenizer.encode(row.tobytes().decode("ascii"), names[place])
-    for places in plain.values():
-        encoded = tokenizer.encode_windows(np.stack([letters[place] for place in places]))
-        for place, ids in zip(places, encoded, strict=True):
-            rows[place] = ids
-    return [row for row in rows if row is not None]
+        return tokenizer.encode_rows(letters, [str(name) for name in self.obs.index[first:last]])
 
 
 class WindowSource(Source):

@@ -30,7 +30,7 @@ def row_bytes(config: ModelConfig, tokens: int, precision: str = DEFAULT_PRECISI
     """
     width = 8 * config.embed_dim + 4 * config.ffn_embed_dim
     scores = 3 * config.attention_heads * tokens  # logits, weights and their masked copy
-    outputs = 4 * len(config.features) * config.kmers.k
+    outputs = 4 * len(config.features) * config.kmers.k if config.features else 0
     return tokens * (precision_bytes(precision) * width + FLOAT_BYTES * (scores + outputs))
 
 

@@ -103,7 +103,7 @@ class Tuned:
 
     def _over(self, numbers: Int[np.ndarray, " M"], call: Any, *given: Any) -> Float32[np.ndarray, "M _"]:
         found: list[Any] = [None] * len(numbers)
-        lengths, pad = self.rows.lengths[numbers], self.config.kmers.pad
+        lengths, pad = self.rows.lengths[numbers], self.config.tokens.pad
         batches = plan_batches(lengths, self._batch_rows, self.rows.nominal, self.config.max_tokens)
         for batch in batches:
             own = numbers[np.resize(batch.rows, self._batch_rows)]  # one shape: filled up by repeats

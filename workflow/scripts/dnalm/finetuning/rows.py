@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, Int, Int32
 
-from dnalm.embeddings.embedder import ignored_tokens
 from dnalm.embeddings.settings import check_token_limit
 from dnalm.engine.runner import bucket_length
 from dnalm.errors import UserError
@@ -25,10 +24,10 @@ class Rows:
     ) -> None:
         """Raises a UserError for a row with more tokens than the model takes, or with none to pool."""
         self._config = config
-        self.tokens = [config.kmers.encode(text, name) for text, name in zip(sequences, names, strict=True)]
+        self.tokens = [config.tokens.encode(text, name) for text, name in zip(sequences, names, strict=True)]
         self.lengths = np.array([len(row) for row in self.tokens], np.int32)
         check_token_limit(self.lengths, list(names), config)
-        ignored = ignored_tokens(config.kmers, pooling)
+        ignored = config.tokens.ignored(pooling)
         for name, row in zip(names, self.tokens, strict=True):
             if np.isin(row, ignored).all():
                 raise UserError(name, "holds no known base", "Leave this row out of the task.")
@@ -39,7 +38,7 @@ class Rows:
         """Returns rows as one array, its length of a coarse series so that few programs are compiled."""
         longest = int(self.lengths[numbers].max())
         length = bucket_length(longest, self.nominal, self._config.max_tokens)
-        return self._config.kmers.pad([self.tokens[number] for number in numbers], length)
+        return self._config.tokens.pad([self.tokens[number] for number in numbers], length)
 
 
 def make_batches(

@@ -77,7 +77,7 @@ def fine_tune(
     """
     config, splits = checkpoint.config, make_splits(task)
     rows = Rows(task["sequence"].tolist(), task["name"].astype(str).tolist(), config, recipe.pooling)
-    recipe = dataclasses.replace(recipe, window_bp=int(rows.lengths.max() - 1) * config.kmers.k)
+    recipe = dataclasses.replace(recipe, window_bp=config.tokens.longest_bp(int(rows.lengths.max())))
     cross, labels, kind = in_folds(task), label_values(task), task_type(task)
     classes = int(labels.max()) + 1 if kind == "multiclass" else 0
     targets = Targets(kind, labels[cross], labels[~cross], classes)

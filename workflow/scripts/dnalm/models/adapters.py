@@ -18,7 +18,6 @@ from dnalm.models.config import ModelConfig
 
 METHODS = ("ia3", "lora", "head")
 PROJECTIONS = ("query", "key", "value", "mha_output", "fc1", "fc2")
-ROOT = "esm_transformer"  # as esm_encoder.ROOT, which needs JAX
 Adapter = dict[str, dict[str, Any]]
 
 
@@ -63,7 +62,7 @@ class AdapterConfig:
 def _projection(config: ModelConfig, layer: int, name: str) -> tuple[str, int, int]:
     """Returns the module's name, its inputs and its outputs; layers from 0."""
     width, inner = config.attention_heads * config.key_size, config.ffn_embed_dim
-    block = f"{ROOT}/attention_layer_{layer}/~"
+    block = f"{config.root}/attention_layer_{layer}/~"
     sizes = {
         "mha_output": (width, config.embed_dim),
         "fc1": (config.embed_dim, inner * (2 if config.use_glu_in_ffn else 1)),

@@ -11,13 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
 
+from dnalm.models.bert_encoder import BertEncoder
 from dnalm.models.config import ModelConfig
 from dnalm.models.esm_encoder import Encoder
 from dnalm.models.precision import DEFAULT_PRECISION, cast_params, check_precision
 from dnalm.models.unet_head import SegmentationHead
-from dnalm.tokens import KmerTokenizer
+from dnalm.tokens import Tokenizer
 
-POOLINGS = ("mean", "mean_published", "cls")
+POOLINGS = ("mean", "mean_published", "max", "cls")
 
 
 def untransformed(
@@ -39,7 +40,8 @@ def untransformed(
             return compute(tokens, attention_mask)
 
     def compute(tokens: Array | np.ndarray, attention_mask: Array | np.ndarray | None) -> dict[str, Array]:
-        tokens, encoder = jnp.asarray(tokens), Encoder(config, mapped)
+        encoder = (BertEncoder if config.architecture == "bert" else Encoder)(config, mapped)
+        tokens = jnp.asarray(tokens)
         mask = None if attention_mask is None else jnp.asarray(attention_mask)
         outputs = encoder(tokens, mask, needed, attention_layers, logits, scale)
         if segmentation:
@@ -51,7 +53,7 @@ def untransformed(
         for number in needed:
             embeddings = outputs.pop(f"embeddings_{number}")
             if number in layers:
-                pooled = pool(embeddings, tokens, config.kmers, pooling) if pooling else embeddings
+                pooled = pool(embeddings, tokens, config.tokens, pooling) if pooling else embeddings
                 outputs[f"embeddings_{number}"] = pooled
         return outputs
 
@@ -121,19 +123,22 @@ def parameter_shapes(config: ModelConfig) -> dict[str, dict[str, tuple[int, ...]
 def pool(
     embeddings: Float[Array, "B L D"],
     tokens: Int32[Array | np.ndarray, "B L"],
-    tokenizer: KmerTokenizer,
+    tokenizer: Tokenizer,
     kind: str,
 ) -> Float[Array, "B D"]:
     """Returns one float32 vector per window.
 
     Args:
         kind: `mean` over all tokens that stand for known bases (no special token, no N; single letters
-            count like k-mers), `mean_published` (N too), or `cls`. A window without such a token is NaN.
+            count like k-mers), `mean_published` (N too), `max` over the tokens of `mean`, or `cls`. A
+            window without such a token is NaN.
     """
     if kind == "cls":
         return embeddings[:, 0].astype(jnp.float32)
-    excluded = np.asarray([*tokenizer.special_ids, *([tokenizer.letters["N"]] if kind == "mean" else [])])
-    weights = (~jnp.isin(tokens, excluded)).astype(jnp.float32)
-    total = jnp.einsum("bl,bld->bd", weights, embeddings.astype(jnp.float32))
+    weights = (~jnp.isin(tokens, np.asarray(tokenizer.ignored(kind)))).astype(jnp.float32)
     count = weights.sum(axis=1)[:, None]
+    if kind == "max":
+        values = jnp.where(weights[..., None] > 0, embeddings.astype(jnp.float32), -jnp.inf)
+        return jnp.where(count > 0, values.max(axis=1), jnp.nan)
+    total = jnp.einsum("bl,bld->bd", weights, embeddings.astype(jnp.float32))
     return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 MASKED = -1e30  # an added logit's value where attention is not allowed; finite in float32
@@ -46,14 +47,22 @@ def choose_mapped(heads: int, length: int) -> bool:
 
 
 def attend_head(
-    query: Float[Array, "L K"], key: Float[Array, "M K"], value: Float[Array, "M K"], mask: Bool[Array, "_ M"]
+    query: Float[Array, "L K"],
+    key: Float[Array, "M K"],
+    value: Float[Array, "M K"],
+    mask: Bool[Array, "_ M"],
+    slope: Float[Array, ""] | None = None,
 ) -> tuple[Float[Array, "L K"], Float[Array, "L M"]]:
     """Returns one head's output and weights; scores and softmax in float32.
 
     Args:
         mask: which keys each query (or, with one row, every query) may see.
+        slope: what a score loses with each token of distance (Press et al. 2022, both directions alike).
     """
     scores = jnp.matmul(query * query.shape[-1] ** -0.5, key.T, preferred_element_type=jnp.float32)
+    if slope is not None:
+        distances = jnp.abs(jnp.arange(len(query))[:, None] - jnp.arange(len(key)))
+        scores = scores - slope * distances
     weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
     return jnp.matmul(weights.astype(value.dtype), value), weights
 
@@ -65,25 +74,27 @@ def attend(
     mask: Bool[Array, "B _ M"],
     mapped: bool,
     weights: bool,
+    slopes: Float[Array, " H"] | None = None,
 ) -> tuple[Float[Array, "B H L K"], Float[Array, "B H L M"] | None]:
     """Returns the heads' outputs and, if asked for, their weights.
 
     Args:
+        slopes: each head's (see `attend_head`).
         mapped: one head after the other (on a CPU up to 1.5 times as fast for long windows, with only
             one head's L x M scores in memory); False computes all at once.
     """
 
-    def head(q: Array, k: Array, v: Array, m: Array) -> tuple[Array, Array | None]:
-        output, attention = attend_head(q, k, v, m)
+    def head(q: Array, k: Array, v: Array, slope: Array | None, m: Array) -> tuple[Array, Array | None]:
+        output, attention = attend_head(q, k, v, m, slope)
         return output, attention if weights else None
 
     if not mapped:
-        over_heads = jax.vmap(head, in_axes=(0, 0, 0, None))
-        return jax.vmap(over_heads)(query, key, value, mask)
+        over_heads = jax.vmap(head, in_axes=(0, 0, 0, None if slopes is None else 0, None))
+        return jax.vmap(over_heads, in_axes=(0, 0, 0, None, 0))(query, key, value, slopes, mask)
 
     def sequence(arguments: tuple[Array, ...]) -> tuple[Array, Array | None]:
         q, k, v, m = arguments
-        return jax.lax.map(lambda heads: head(*heads, m), (q, k, v))
+        return jax.lax.map(lambda heads: head(*heads, m), (q, k, v, slopes))
 
     return jax.lax.map(sequence, (query, key, value, mask))
 
@@ -108,6 +119,7 @@ class SelfAttention(hk.Module):
         mask: Bool[Array, "B _ L"],
         tables: tuple[Float[Array, "L K"], Float[Array, "L K"]] | None,
         weights: bool,
+        slopes: Float[np.ndarray, " H"] | None = None,
     ) -> tuple[Float[Array, "B L D"], Float[Array, "B H L M"] | None]:
         width = self.heads * self.key_size
         query, key, value = (
@@ -121,6 +133,8 @@ class SelfAttention(hk.Module):
         if self.add_bias_kv:
             key, value = self._append(key, "bias_k"), self._append(value, "bias_v")
             mask = jnp.pad(mask, ((0, 0), (0, 0), (0, 1)), constant_values=True)
-        output, attention = attend(query, key, value, mask, self.mapped, weights)
+        output, attention = attend(
+            query, key, value, mask, self.mapped, weights, None if slopes is None else jnp.asarray(slopes)
+        )
         output = jnp.swapaxes(output, 1, 2).reshape(*x.shape[:-1], width)
         return hk.Linear(x.shape[-1], name="mha_output")(output), attention

@@ -1,14 +1,15 @@
-"""Every switch of the Nucleotide Transformer family in one frozen record."""
+"""Every switch of the models in one frozen record."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from dnalm.errors import UserError
-from dnalm.tokens import KmerTokenizer, tokenizer
+from dnalm.tokens import BPE, GREEDY, KmerTokenizer, Tokenizer, kmer_tokenizer, tokenizer
 
 # The published JAX code always uses 1e-5; the hub's torch configs often say 1e-12 for the same weights,
 # which moves embeddings by up to 4e-4.
@@ -17,6 +18,8 @@ ACTIVATIONS = ("gelu-no-approx", "gelu", "swish", "relu")
 # SegmentNT, trained on 30 kb, was shown to hold up to 50 kb (its paper, Fig. 3); nobody measured beyond.
 LONGEST_STRETCH = 5 / 3
 LABELS = ("own_strand", "either_strand", "")
+ROOTS = {"esm": "esm_transformer", "bert": "bert"}  # architecture -> first part of its parameters' names
+POSITIONS = {"esm": ("learned", "rotary"), "bert": ("learned", "alibi")}
 
 
 def stretched(max_tokens: int) -> int:
@@ -26,20 +29,22 @@ def stretched(max_tokens: int) -> int:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: NT v1, v2, AgroNT, codon, or SegmentNT (with `features`).
+    """One model: NT v1, v2, AgroNT, codon, SegmentNT (with `features`), DNABERT, DNABERT-2 or GROVER.
 
     Args:
-        tokenizer: v1_6mer, v2_6mer or v2_3mer.
-        max_tokens: tokens, CLS included, that the model was trained for.
+        tokenizer: one of `tokens.NAMES`.
+        max_tokens: tokens, special ones included, that the model was trained for.
         embed_dim: D. key_size: width of one head's keys (times attention_heads need not be D).
         ffn_embed_dim: width of the feed-forward layer (of each half with a gated linear unit).
-        positional_embedding: learned or rotary.
+        positional_embedding: learned or rotary; with BERT learned or alibi (a slope per head on distances).
         token_dropout, masking_ratio, masking_prob: v1 rescales its token embeddings by
             (1 - masking_ratio * masking_prob) / (1 - observed share of <mask>), at inference too.
         rescaling_factor: s of the rotary base 10000 * s ** (key / (key - 2)); None is 1.
         lm_head: the weights include the language-model head.
         features: names of the segmentation head's outputs; () for language models.
         labels: strand convention of a segmentation model: own_strand, either_strand, or "" without features.
+        architecture: esm (norms before each half of a block) or bert (norms after; token types; a tied head).
+        tokenizer_json: the tokenizer of a byte-pair encoding, as the `tokenizers` library writes it.
     """
 
     tokenizer: str
@@ -65,17 +70,23 @@ class ModelConfig:
     lm_head: bool = True
     features: tuple[str, ...] = ()
     labels: str = ""
+    architecture: str = "esm"
+    tokenizer_json: str = ""
 
     def __post_init__(self) -> None:
         faults = {
-            "positional_embedding": self.positional_embedding not in ("learned", "rotary"),
+            "architecture": self.architecture not in ROOTS,
+            "positional_embedding": self.positional_embedding not in POSITIONS.get(self.architecture, ()),
             "ffn_activation": self.ffn_activation not in ACTIVATIONS,
             "labels": self.labels not in LABELS,
             "key_size": self.positional_embedding == "rotary" and self.key_size % 2 == 1,
             # rotary tables have one row per token, the added key would need another
             "add_bias_kv": self.positional_embedding == "rotary" and self.add_bias_kv,
-            "vocabulary_size": self.vocabulary_size != self.kmers.embedded,
+            "vocabulary_size": self.vocabulary_size != self.tokens.embedded,
+            "features": bool(self.features) and not isinstance(self.tokens, KmerTokenizer),
         }
+        if self.tokenizer in (BPE, GREEDY):  # rows beyond the vocabulary are never asked for
+            faults["vocabulary_size"] = self.vocabulary_size < self.tokens.embedded
         for name, wrong in faults.items():
             if wrong:
                 raise UserError(
@@ -83,9 +94,19 @@ class ModelConfig:
                 )
 
     @property
-    def kmers(self) -> KmerTokenizer:
+    def tokens(self) -> Tokenizer:
         """The model's tokenizer."""
-        return tokenizer(self.tokenizer)
+        return tokenizer(self.tokenizer, self.tokenizer_json)
+
+    @property
+    def kmers(self) -> KmerTokenizer:
+        """The tokenizer of a model that reads non-overlapping k-mers, as all with `features` do."""
+        return kmer_tokenizer(self.tokenizer)
+
+    @property
+    def root(self) -> str:
+        """The first part of the encoder's parameter names."""
+        return ROOTS[self.architecture]
 
     @property
     def backbone_tokens(self) -> int:
@@ -106,9 +127,23 @@ class ModelConfig:
             return self.max_tokens
         return max(self.max_tokens, round(self.max_tokens * rescaling_factor / (self.rescaling_factor or 1)))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all settings; of the esm architecture without those that it has no use for."""
+        found = dataclasses.asdict(self)
+        if self.architecture == "esm":
+            del found["architecture"], found["tokenizer_json"]
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the settings that are in use, for manifests; of a byte-pair encoding its sha256."""
+        found = {name: value for name, value in json.loads(self.to_json()).items() if value not in (None, [])}
+        if self.tokenizer_json:
+            found["tokenizer_json"] = hashlib.sha256(self.tokenizer_json.encode()).hexdigest()
+        return found
+
     def to_json(self) -> str:
         """Returns the config as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
     def from_json(cls, text: str, where: object = "model config") -> ModelConfig:

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
 from dnalm.models.attention import SelfAttention, choose_mapped, rotary_tables
-from dnalm.models.config import ModelConfig
-
-ROOT = "esm_transformer"
+from dnalm.models.config import ROOTS, ModelConfig
 
 
 def activation(name: str) -> Callable[[Array], Array]:
@@ -97,7 +95,7 @@ class LanguageHead(hk.Module):
 class Encoder(hk.Module):
     """Tokens to embeddings of chosen layers, attention maps and logits; stops at the deepest one needed."""
 
-    def __init__(self, config: ModelConfig, mapped: bool | None, name: str = ROOT) -> None:
+    def __init__(self, config: ModelConfig, mapped: bool | None, name: str = ROOTS["esm"]) -> None:
         super().__init__(name=name)
         self.config, self.mapped = config, mapped
         self.table = hk.Embed(config.vocabulary_size, config.embed_dim, name="embed")

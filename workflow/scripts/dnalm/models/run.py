@@ -113,7 +113,7 @@ def check_input(
         found = f"{tokens.min()} to {tokens.max()}" if tokens.size else "none"
         raise UserError("tokens", f"ids {found} (expected 0 to {config.vocabulary_size - 1})")
     limit = config.token_limit(rescaling_factor)
-    counts = (tokens != config.kmers.pad_id).sum(axis=1)
+    counts = (tokens != config.tokens.pad_id).sum(axis=1)
     if counts.max() > limit:
         row = int(counts.argmax())
         stretch = ", or a larger --rescaling-factor" if rotary else ""

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, Int32
 
 from dnalm import models
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import KmerTokenizer, tokenizer
+from dnalm.tokens import KmerTokenizer, kmer_tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import PretrainingRecipe
@@ -48,13 +48,13 @@ def mask_tokens(
 def start_params(config: ModelConfig, recipe: PretrainingRecipe) -> Params:
     """Returns random parameters to train."""
     params = models.init_params(config, recipe.seed)
-    return composition.add_composition(params, tokenizer(config.tokenizer), recipe.seed)
+    return composition.add_composition(params, kmer_tokenizer(config.tokenizer), recipe.seed)
 
 
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
     apply = models.forward(config, logits=True)
-    features = jnp.asarray(composition.kmer_features(tokenizer(config.tokenizer)))
+    features = jnp.asarray(composition.kmer_features(kmer_tokenizer(config.tokenizer)))
 
     def loss(params: Params, batch: Any) -> jax.Array:
         read, tokens, chosen = batch
@@ -68,7 +68,7 @@ def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Param
 def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[int], Any]:
     """Returns step -> (read, tokens, chosen), each (A, B, L); a function of seed and step alone."""
     sampler = WindowSampler(data.segments, recipe.window_bp)
-    kmers = tokenizer(recipe.tokenizer)
+    kmers = kmer_tokenizer(recipe.tokenizer)
     shape = (recipe.accumulation, recipe.batch_size, -1)
 
     def make_batch(step: int) -> Any:
@@ -83,7 +83,7 @@ def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[i
 
 def token_frequencies(data: TrainingGenome, recipe: PretrainingRecipe) -> Float[np.ndarray, " V"]:
     """Returns each token's share in random training windows, smoothed: the model to beat."""
-    kmers, sampler = tokenizer(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
+    kmers, sampler = kmer_tokenizer(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
     windows = sampler.draw(batch_random(recipe.seed, recipe.steps), UNIGRAM_WINDOWS)
     tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))[:, 1:]
     counts = np.bincount(tokens.reshape(-1), minlength=kmers.embedded).astype(np.float64)
@@ -101,7 +101,7 @@ def score_region(
         metric, model, unigram: cross-entropy in nats, share of tokens and of bases inside them that the
         most likely token gets right; unigram is the training part's token frequencies.
     """
-    kmers = tokenizer(config.tokenizer)
+    kmers = kmer_tokenizer(config.tokenizer)
     frequencies = token_frequencies(data, recipe)
     known, guessed, surprise = (
         np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
@@ -122,7 +122,7 @@ def _masked(
     """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
     contig = region[0]
     apply = jax.jit(models.forward(config, logits=True))
-    kmers, random = tokenizer(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
+    kmers, random = kmer_tokenizer(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
     starts = side_by_side(data.sequences[contig], region, recipe.window_bp)
     windows = [(contig, start, strand) for start in starts for strand in "+-"]
     size = min(SCORING_BATCH, len(windows))

@@ -15,7 +15,7 @@ from dnalm.errors import UserError
 from dnalm.files import fingerprint, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import tokenizer
+from dnalm.tokens import kmer_tokenizer
 from dnalm.versions import VERSIONS
 
 
@@ -152,7 +152,7 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     # Rotary positions turn pairs of a head's numbers.
     for key, unit, what in (
         ("embed_dim", 2 * recipe.attention_heads, "twice attention_heads"),
-        ("window_bp", tokenizer(recipe.tokenizer).k, "the tokenizer's k"),
+        ("window_bp", kmer_tokenizer(recipe.tokenizer).k, "the tokenizer's k"),
     ):
         if values[key] % unit:
             raise UserError(
@@ -166,7 +166,7 @@ def model_config(
     recipe: Recipe, features: tuple[str, ...] = (), labels: str = "", lm_head: bool = False
 ) -> ModelConfig:
     """Returns the NT-v2 form (rotary positions, SwiGLU, no bias in the feed-forward) at the recipe's size."""
-    kmers = tokenizer(recipe.tokenizer)
+    kmers = kmer_tokenizer(recipe.tokenizer)
     return ModelConfig(
         tokenizer=recipe.tokenizer,
         vocabulary_size=kmers.embedded,

@@ -16,9 +16,8 @@ from dnalm import metrics, models
 from dnalm.checkpoints import Checkpoint
 from dnalm.errors import UserError
 from dnalm.labels import label_track
-from dnalm.models.config import ModelConfig
-from dnalm.models.esm_encoder import ROOT
-from dnalm.tokens import tokenizer
+from dnalm.models.config import ROOTS, ModelConfig
+from dnalm.tokens import kmer_tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import SegmentationRecipe
@@ -48,9 +47,11 @@ def start_params(
     if initial:
         check_encoder(config, initial)
         params |= {
-            name: initial.params[name] for name in params if name.startswith(ROOT) and name in initial.params
+            name: initial.params[name]
+            for name in params
+            if name.startswith(ROOTS["esm"]) and name in initial.params
         }
-    kmers = tokenizer(config.tokenizer)
+    kmers = kmer_tokenizer(config.tokenizer)
     params = composition.add_composition(params, kmers, recipe.seed, keep_table=initial is not None)
     head = next(name for name in params if name.endswith(HEAD))
     shares = np.clip(frequencies, RAREST, 1 - RAREST)
@@ -75,7 +76,7 @@ def check_encoder(config: ModelConfig, initial: Checkpoint) -> None:
 def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (tokens, labels)) -> mean binary cross-entropy; splice sites weigh more."""
     apply = models.forward(config, segmentation=True)
-    features = jnp.asarray(composition.kmer_features(tokenizer(config.tokenizer)))
+    features = jnp.asarray(composition.kmer_features(kmer_tokenizer(config.tokenizer)))
     weights = jnp.asarray(
         [recipe.splice_weight if name.startswith("splice_") else 1.0 for name in recipe.features]
     )
@@ -99,7 +100,7 @@ def weighted_cross_entropy(
 def make_batches(data: TrainingGenome, recipe: SegmentationRecipe) -> Callable[[int], Any]:
     """Returns step -> (tokens (A, B, L), labels (A, B, S, F)), a function of seed and step alone."""
     sampler = WindowSampler(data.segments, recipe.window_bp, data.splice_sites(), recipe.keep_unspliced)
-    kmers = tokenizer(recipe.tokenizer)
+    kmers = kmer_tokenizer(recipe.tokenizer)
     shape = (recipe.accumulation, recipe.batch_size)
 
     def make_batch(step: int) -> Any:
@@ -120,7 +121,7 @@ def predict_region(
     """
     contig, begin, end = region
     apply = jax.jit(models.forward(config, segmentation=True))
-    kmers = tokenizer(config.tokenizer)
+    kmers = kmer_tokenizer(config.tokenizer)
     starts = side_by_side(data.sequences[contig], region, window_bp)
     result = {}
     for strand in "+-":

@@ -1,25 +1,25 @@
-"""k-mer tokenizers of the Nucleotide Transformer family: strings to ids and back to base spans."""
+"""Non-overlapping k-mers, as the Nucleotide Transformer family reads DNA."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
 from dnalm.errors import UserError
+from dnalm.tokens.form import Tokenizer
+from dnalm.tokens.letters import ALPHABET, NOT_A_BASE, digits, kmer_numbers
 
-ALPHABET = "ATCG"  # order of the k-mers in every published vocabulary, first letter slowest
 LETTERS = (*ALPHABET, "N")
 UNK, PAD, MASK, CLS, EOS, BOS = "<unk>", "<pad>", "<mask>", "<cls>", "<eos>", "<bos>"
-NOT_A_BASE = 255
 
 
 @dataclass(frozen=True)
-class KmerTokenizer:
+class KmerTokenizer(Tokenizer):
     """Cuts DNA into non-overlapping k-mers from the left; an N, and what it cuts off, becomes single letters.
 
     Args:
@@ -41,11 +41,6 @@ class KmerTokenizer:
         if self.eos_at_end:
             return (*first, *kmers, *LETTERS, *last)
         return (*first, *last, *kmers, *LETTERS)
-
-    @cached_property
-    def ids(self) -> dict[str, int]:
-        """Token to id."""
-        return {token: index for index, token in enumerate(self.vocabulary)}
 
     @property
     def embedded(self) -> int:
@@ -72,6 +67,20 @@ class KmerTokenizer:
     def special_ids(self) -> tuple[int, ...]:
         """Ids of tokens that stand for no bases: unk, pad, mask, cls, eos, bos."""
         return tuple(self.ids[token] for token in (UNK, PAD, MASK, CLS, EOS, BOS))
+
+    @property
+    def n_ids(self) -> tuple[int, ...]:
+        return (self.ids["N"],)
+
+    @property
+    def bases_per_token(self) -> float:
+        return float(self.k)
+
+    def tokens_of(self, length_bp: int) -> int:
+        return length_bp // self.k + length_bp % self.k + 1
+
+    def longest_bp(self, max_tokens: int) -> int:
+        return (max_tokens - 1) * self.k
 
     @property
     def letters(self) -> dict[str, int]:
@@ -117,36 +126,6 @@ class KmerTokenizer:
         """Returns the ids of a sequence, <cls> first; `where` names it in errors."""
         return np.asarray(self.tokenize(sequence, where)[1], np.int32)
 
-    def encode_batch(self, sequences: Sequence[str], length: int | None = None) -> Int32[np.ndarray, "B L"]:
-        """Returns the ids of sequences, padded on the right to the longest or to `length` tokens.
-
-        Raises:
-            UserError: a sequence has more than `length` tokens, or letters without a token.
-        """
-        rows = [self.encode(sequence, f"sequence {index + 1}") for index, sequence in enumerate(sequences)]
-        return self.pad(rows, length)
-
-    def pad(
-        self, rows: Sequence[Int32[np.ndarray, " _"]], length: int | None = None
-    ) -> Int32[np.ndarray, "B L"]:
-        """Returns rows of ids as one array, padded on the right to the longest or to `length` tokens.
-
-        Raises:
-            UserError: a row has more than `length` tokens.
-        """
-        longest = max((len(row) for row in rows), default=1)
-        length = longest if length is None else length
-        batch = np.full((len(rows), length), self.pad_id, np.int32)
-        for index, ids in enumerate(rows):
-            if len(ids) > length:
-                raise UserError(
-                    f"sequence {index + 1}",
-                    f"too long (found {len(ids)} tokens with <cls>, expected at most {length})",
-                    "Use shorter windows.",
-                )
-            batch[index, : len(ids)] = ids
-        return batch
-
     def encode_windows(self, bases: UInt8[np.ndarray, "B S"]) -> Int32[np.ndarray, "B L"]:
         """Returns the ids of equally long windows without N, about 15 times as fast as `encode`.
 
@@ -160,26 +139,51 @@ class KmerTokenizer:
             raise UserError(
                 "windows", f"{bases.shape[1]} bases are no multiple of {self.k}", "Change their length."
             )
-        digits = _digits()[bases]
-        if (digits == NOT_A_BASE).any():
-            row, position = (int(i[0]) for i in np.nonzero(digits == NOT_A_BASE))
+        values = digits()[bases]
+        if (values == NOT_A_BASE).any():
+            row, position = (int(i[0]) for i in np.nonzero(values == NOT_A_BASE))
             letter = chr(bases[row, position])
             raise UserError(
                 f"window {row + 1}, position {position}",
                 f"found letter {letter!r}, expected A, C, G or T",
                 "Use encode() for windows with N; mask_genome.py removes other letters.",
             )
-        kmers = np.zeros((len(bases), bases.shape[1] // self.k), np.int32)
-        for offset in range(self.k):
-            kmers = kmers * len(ALPHABET) + digits[:, offset :: self.k]
+        kmers = kmer_numbers(values, self.k, self.k)
         ids = np.full((len(bases), kmers.shape[1] + 1), self.cls_id, np.int32)
         ids[:, 1:] = kmers + self.first_kmer_id
         return ids
 
+    def encode_rows(
+        self, letters: Sequence[UInt8[np.ndarray, " _"]], names: Sequence[str]
+    ) -> list[Int32[np.ndarray, " _"]]:
+        """Returns the ids of many sequences; those without N that are whole k-mers are encoded together."""
+        rows: list[Int32[np.ndarray, " _"] | None] = [None] * len(letters)
+        plain: dict[int, list[int]] = {}
+        for place, row in enumerate(letters):
+            if len(row) and len(row) % self.k == 0 and not (row == ord("N")).any():
+                plain.setdefault(len(row), []).append(place)
+            else:
+                rows[place] = self.encode(row.tobytes().decode("ascii"), names[place])
+        for places in plain.values():
+            encoded = self.encode_windows(np.stack([letters[place] for place in places]))
+            for place, ids in zip(places, encoded, strict=True):
+                rows[place] = ids
+        return [row for row in rows if row is not None]
+
     def count(self, sequence: str) -> int:
-        """Returns the number of tokens of a sequence, <cls> included."""
-        pieces = sequence.split("N")
-        return len(pieces) + sum(len(piece) // self.k + len(piece) % self.k for piece in pieces)
+        return self.count_bytes(sequence.encode())
+
+    def counts(self, sequences: Sequence[bytes]) -> Int32[np.ndarray, " N"]:
+        return np.fromiter(map(self.count_bytes, sequences), np.int32, len(sequences))
+
+    def count_bytes(self, sequence: bytes) -> int:
+        """Counts <cls>, the k-mers between the Ns, single letters for their rests and for each N.
+
+        Source: InstaDeepAI/nucleotide-transformer, nucleotide_transformer/tokenizers.py (k-mer tokenizers).
+        """
+        n_positions = np.flatnonzero(np.frombuffer(sequence, np.uint8) == ord("N"))
+        pieces = np.diff(n_positions, prepend=-1, append=len(sequence)) - 1
+        return int(len(n_positions) + (pieces // self.k + pieces % self.k).sum()) + 1
 
     def widths(self) -> Int32[np.ndarray, " V"]:
         """Returns the number of bases that each id of the vocabulary stands for (<mask>: k)."""
@@ -190,29 +194,3 @@ class KmerTokenizer:
         """Returns each token's bases in its sequence, 0-based half-open; empty spans for special tokens."""
         ends = np.cumsum(self.widths()[ids], dtype=np.int32)
         return np.stack([ends - self.widths()[ids], ends], axis=1)
-
-
-@cache
-def _digits() -> UInt8[np.ndarray, " 256"]:
-    table = np.full(256, NOT_A_BASE, np.uint8)
-    for digit, letter in enumerate(ALPHABET):
-        table[ord(letter)] = digit
-    return table
-
-
-TOKENIZERS = {
-    "v1_6mer": KmerTokenizer("v1_6mer", 6, eos_at_end=True),  # 500M, 2B5, AgroNT
-    "v2_6mer": KmerTokenizer("v2_6mer", 6, eos_at_end=False),  # v2 and SegmentNT
-    "v2_3mer": KmerTokenizer("v2_3mer", 3, eos_at_end=False),  # codon
-}
-
-
-def tokenizer(name: str) -> KmerTokenizer:
-    """Returns a tokenizer by name.
-
-    Raises:
-        UserError: no such tokenizer.
-    """
-    if name not in TOKENIZERS:
-        raise UserError("tokenizer", f"{name!r} not known (expected one of {', '.join(TOKENIZERS)})")
-    return TOKENIZERS[name]
