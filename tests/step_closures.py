@@ -29,10 +29,11 @@ SCRIPTS_OF = {
     "probe": ["train_probe", "summarise_task"],
     "leaderboard": ["make_leaderboard"],
     "expression": ["predict_expression"],
-    "figures": ["plot_tracks", "plot_expression", "plot_tasks", "plot_embedding_map"],
+    "figures": ["plot_tracks", "plot_expression", "plot_tasks", "plot_embedding_map", "plot_vocabulary"],
     "report": ["make_report"],
     "cost": ["estimate_cost"],
     "pretrain": ["pretrain"],
+    "tokenizer": ["train_tokenizer"],
     "train_segmentation": ["train_segmentation"],
     "finetune": ["finetune"],
 }

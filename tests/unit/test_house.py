@@ -31,6 +31,7 @@ ROWS = (
     ("stitching", "tracks", "metrics"),
     ("segmentation", "embeddings"),
     ("training",),
+    ("vocabulary",),
     ("folds", "baselines"),
     ("tasks",),
     ("cost",),
@@ -123,7 +124,16 @@ PACKAGES = {
 }
 STEPS_OF = {
     "genome": ("genome", "annotation", "mask", "windows"),
-    "model": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
+    "model": (
+        "checkpoint",
+        "dataset",
+        "embed",
+        "segment",
+        "pretrain",
+        "train_segmentation",
+        "finetune",
+        "tokenizer",
+    ),
     "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
     "analysis": (
         "evaluate",

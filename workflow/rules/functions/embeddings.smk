@@ -36,7 +36,7 @@ def precision_option(run):
 
 def split_options(run):
     """Returns what becomes of inputs beyond the model's tokens; nothing for the default, as above."""
-    if run["long_inputs"] == "refuse":
+    if run.get("long_inputs", "refuse") == "refuse":  # expression has no such key
         return []
     return options(long_inputs=run["long_inputs"], split_overlap=run["split_overlap"])
 

@@ -23,6 +23,7 @@ VERSIONS = {
     "report": 3,  # tasks without species, the leaderboard, related rows
     "cost": 1,
     "pretrain": 1,
+    "tokenizer": 1,
     "train_segmentation": 1,
     "finetune": 1,
 }

@@ -138,7 +138,7 @@ def resolve(
 
     Returns:
         The sections of the config; species lists are expanded, window sets carry `length_bp` in bases,
-        `max_tokens` and `k` of the smallest model that uses them.
+        `max_tokens` and `tokenizer` of the smallest model that uses them.
     """
     defaults = config.get("defaults", {})
     species = {
@@ -150,7 +150,11 @@ def resolve(
         "models": dict(config.get("models", {})),
         "figures": {"maps": {}, "tracks": {}, **config.get("figures", {})},
         "training": dict(config.get("training", {})),
+        "tokenizers": dict(config.get("tokenizers", {})),
     }
+    for section in ("training", "tokenizers"):
+        for name, entry in resolved[section].items():
+            _species_of([entry["species"]], section, name, species, where)
     for section in RUN_SECTIONS:
         resolved[section] = {}
         for name, entry in (config.get(section) or {}).items():
