@@ -96,6 +96,18 @@ def test_a_transposed_or_misplaced_matrix_is_seen(tmp_path):
         check(differences(tmp_path / "other", np.load(HERE / "grover" / "io.npz"), tmp_path))
 
 
+def test_sequences_to_the_embeddings_of_bases(tmp_path):
+    (tmp_path / "x.txt").write_text("ACGTNACGTTA\nacgta\n")
+    argv = ["--checkpoint", str(HERE / "dnabert_3"), "--sequences", str(tmp_path / "x.txt"), "--per-base"]
+    assert run_model.main([*argv, "--layers", "2", "--output", str(tmp_path / "out.npz")]) == 0
+    found = np.load(tmp_path / "out.npz")
+    tokens, bases = found["embeddings_2"], found["base_embeddings_2"]
+    assert tokens.shape == (2, 11, 24) and bases.shape == (2, 11, 24)
+    np.testing.assert_array_equal(bases[0, 4], tokens[0, 4])  # base 4: the k-mer from 3, after [CLS]
+    np.testing.assert_array_equal(bases[1, :5], tokens[1, [1, 1, 2, 3, 3]])
+    assert np.isnan(bases[1, 5:]).all() and np.isfinite(bases[0]).all()
+
+
 def test_goldens_are_of_the_pinned_versions():
     record = json.loads((HERE / "goldens.json").read_text())
     pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", REQUIREMENTS.read_text(), re.M))

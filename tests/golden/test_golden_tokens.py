@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from dnalm.errors import UserError
-from dnalm.tokens import TOKENIZERS, tokenizer
+from dnalm.tokens import KMERS, tokenizer
 
 HERE = Path(__file__).parent / "tokenizer"
 
 
-@pytest.fixture(params=sorted(TOKENIZERS))
+@pytest.fixture(params=sorted(KMERS))
 def case(request):
     return tokenizer(request.param), json.loads((HERE / f"{request.param}.json").read_text())
 

@@ -32,10 +32,11 @@ def test_the_first_line_of_a_log_names_devices_and_builds(caplog):
 
 
 def compile_in(folder, platform, **environment):
+    inherited = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     subprocess.run(
         [sys.executable, "-c", COMPILED, platform, str(folder)],
         env={
-            **os.environ,
+            **inherited,
             "PYTHONPATH": str(SCRIPTS),
             "JAX_PLATFORMS": "cpu",
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

@@ -159,6 +159,27 @@ def test_an_mlp_finds_what_no_line_does(run):
     assert again.predictions["probability"][own].equals(mlp.predictions["probability"][own])
 
 
+@pytest.mark.parametrize("tested", [False, True])
+def test_the_head_is_chosen_inside_the_training_rows(run, tested):
+    labels = labels_of("binary")
+    side = np.where(NOISE[:, 1] > 0, 1, -1)
+    bent = 1000 + 0.3 * NOISE
+    bent[:, 0] += side * (2 * labels[:, 0] - 1)
+    bent[:, 1] += side
+    of_bent = run(labels, {1: bent}, head="best", tested=tested).folds
+    assert set(of_bent["head"]) == {"mlp"} and of_bent["penalty"].isna().all() and of_bent["mcc"].mean() > 0.7
+    result = run(labels, {1: NOISE, 3: signal_of(labels, 0.7)}, head="best", tested=tested)
+    linear = run(labels, {1: NOISE, 3: signal_of(labels, 0.7)}, tested=tested)
+    assert (result.folds["head"] == "linear").sum() >= FOLDS // 2 and len(result.folds) == FOLDS
+    assert set(result.sweep["head"]) == {"linear", "mlp"} and set(result.folds["choice"]) == {"layer"}
+    kept = result.folds["head"] == "linear"
+    assert (result.folds["mcc"] == linear.folds["mcc"])[kept].all()
+    flipped = np.where((make_task(labels)["fold"] == 2).to_numpy()[:, None], 1 - labels, labels)
+    if not tested:  # the scored fold's labels choose nothing
+        again = run(flipped, {1: bent}, head="best").folds
+        assert again.loc[again["fold"] == 2, "head"].tolist() == ["mlp"]
+
+
 @pytest.mark.parametrize("kind", ["multiclass", "multi_regression"])
 def test_an_mlp_of_other_types(run, kind):
     labels = labels_of(kind)

@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import jax
 import numpy as np
+import optax
 import pandas as pd
 import pytest
 
@@ -153,3 +155,78 @@ def test_a_recipe_reads_what_it_wrote(tmp_path):
     )
     (tmp_path / "training.yaml").write_text(settings_text(settings))
     assert recipe.read_recipe(tmp_path / "training.yaml", recipe.SegmentationRecipe) == settings
+
+
+# --- overlapping k-mers: spans, random lengths, DNABERT's form ------------------------------------------
+
+
+def test_spans_of_k_tokens_are_masked():
+    kmers, length = tokenizer("overlapping_4mer"), 402
+    tokens = np.full((300, length), kmers.first_kmer_id, np.int32)
+    tokens[:, 0], tokens[:, -1] = kmers.cls_id, kmers.sep_id
+    settings = recipe.PretrainingRecipe(tokenizer="overlapping_4mer", masking="spans")
+    read, chosen = mlm.mask_tokens(np.random.default_rng(0), tokens, kmers, settings)
+    assert not chosen[:, [0, -1]].any() and chosen[:, 1:-1].mean() == pytest.approx(0.15, abs=0.005)
+    for row in chosen[:, 5:-5]:
+        edges = np.flatnonzero(np.diff(row.astype(int), prepend=0, append=0)).reshape(-1, 2)
+        inner = [end - start for start, end in edges if start > 0 and end < len(row)]
+        assert all(width >= 4 for width in inner)
+    assert (read[chosen] == kmers.mask_id).mean() == pytest.approx(0.8, abs=0.02)
+    single = dataclasses.replace(settings, masking="tokens")
+    widths = mlm.mask_tokens(np.random.default_rng(0), tokens, kmers, single)[1]
+    assert (widths[:, 1:-1] & ~widths[:, :-2] & ~widths[:, 2:]).any(), "single tokens stand alone"
+
+
+@pytest.mark.parametrize("name", ["overlapping_3mer", "v2_3mer"])
+def test_rows_of_random_length(name):
+    kmers = tokenizer(name)
+    windows = np.random.default_rng(1).choice(np.frombuffer(b"ACGT", np.uint8), (400, 90))
+    tokens = kmers.encode_windows(windows)
+    found = mlm.shorten(np.random.default_rng(2), tokens, kmers, 5)
+    own = (~np.isin(found, kmers.special_ids)).sum(axis=1)
+    full = tokens.shape[1] - 1 - kmers.end_tokens
+    assert own.min() == 5 and own.max() == full and (own == full).mean() == pytest.approx(0.5, abs=0.08)
+    for row, whole, count in zip(found, tokens, own, strict=True):
+        np.testing.assert_array_equal(row[: count + 1], whole[: count + 1])
+        end = row[count + 1 : count + 1 + kmers.end_tokens]
+        assert (end == whole[len(whole) - kmers.end_tokens :]).all()
+        assert (row[count + 1 + kmers.end_tokens :] == kmers.pad_id).all()
+
+
+def test_a_dnabert_learns(genome):
+    """A few steps on one genome lower the loss of masked 3-mers; held-out regions are scored."""
+    settings = recipe.PretrainingRecipe(
+        **{**SMALL, "tokenizer": "overlapping_3mer", "learning_rate": 0.01},
+        architecture="bert", masking="spans", random_lengths=True,
+    )  # fmt: skip
+    config = recipe.model_config(settings, lm_head=True)
+    assert config.architecture == "bert" and config.max_tokens == WINDOW - 3 + 1 + 2
+    examples = data.TrainingGenome(genome, [HELD_OUT], settings.window_bp)
+    params, batches = mlm.start_params(config, settings), mlm.make_batches(examples, settings)
+    loss, losses = jax.jit(jax.value_and_grad(mlm.make_loss(config, settings))), []
+    optimizer = optax.adam(0.01)
+    state = optimizer.init(params)
+    for step in range(60):
+        batch = [part.reshape(-1, part.shape[-1]) for part in batches(step)]
+        value, gradient = loss(params, tuple(batch))
+        updates, state = optimizer.update(gradient, state)
+        params = optax.apply_updates(params, updates)
+        losses.append(float(value))
+    assert np.mean(losses[-10:]) < np.mean(losses[:3]) - 0.3
+    stored = composition.fold(params, composition.kmer_features(tokenizer("overlapping_3mer")))
+    scores = mlm.score_region(config, stored, examples, HELD_OUT, settings)
+    assert scores.set_index("metric").loc["masked_tokens", "model"] > 20
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("masking", "words", "masking: found 'words', expected tokens or spans"),
+        ("architecture", "gpt", "architecture: found 'gpt', expected nt_v2 or bert"),
+        ("shortest_tokens", 0, "shortest_tokens: found 0, expected more than 0"),
+    ],
+)
+def test_masking_that_cannot_be(tmp_path, key, value, message):
+    (tmp_path / "r.yaml").write_text(f"{key}: {value}\n")
+    with pytest.raises(UserError, match=message):
+        recipe.read_recipe(tmp_path / "r.yaml", recipe.PretrainingRecipe)

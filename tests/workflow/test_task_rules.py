@@ -1,6 +1,11 @@
-"""Published and own tasks in the configuration: planned without a network, fetched from the hub, imported."""
+"""Published and own tasks in the configuration: planned without a network, fetched from the hub, imported.
+
+One of them with every architecture, random weights in the hub's formats: one table, one figure.
+"""
 
 import json
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,12 +18,23 @@ from dnalm import suites
 pytestmark = [pytest.mark.workflow]
 SETTINGS = """
 species: {fly_slice: {genome: resources/demo/tiny/fly_slice.fa.gz}}
+models:
+  {nt_v2: random/nt_v2, dnabert6: random/dnabert6, dnabert2: random/dnabert2, grover_like: random/grover_like}
 tasks:
-  types: {suite: nt_revised, task: enhancers_types, models: [tiny_segment_nt], folds: 5, baselines: [kmer]}
+  types:
+    {suite: nt_revised, task: enhancers_types, models: [nt_v2, dnabert6, dnabert2, grover_like], folds: 3,
+      baselines: [kmer], penalties: [10], long_inputs: split, split_overlap: 4}
   mine:
     {suite: own, data: own.csv, type: regression, models: [tiny_segment_nt], folds: 4, duplicates: drop,
       baselines: [kmer, one_hot], pooling: [mean, cls], layers: all, penalties: [1, 100, 10000]}
 """
+GOLDENS = Path(__file__).parents[1] / "golden"
+RANDOM = {
+    "nt_v2": GOLDENS / "torch" / "nt_v2_3mer" / "safetensors",
+    "dnabert6": GOLDENS / "bert" / "dnabert_6",
+    "dnabert2": GOLDENS / "bert" / "dnabert_2",
+    "grover_like": GOLDENS / "bert" / "grover",
+}
 TARGETS = ("results/tasks/types/data.parquet", "results/tasks/mine/data.parquet")
 
 
@@ -37,6 +53,8 @@ def test_tasks_without_species(hub, tmp_path):
     content = {row.file_sets()[1][split]: path.read_bytes() for split, path in files.items()}
     hub.add_repository(f"datasets/{row.hub_repository}", COMMIT, content)
     strength(folder / "own.csv")
+    for name, source in RANDOM.items():
+        shutil.copytree(source, folder / "random" / name)
     (folder / "settings.yaml").write_text(SETTINGS)
 
     def run(*words):
@@ -63,9 +81,11 @@ def test_tasks_without_species(hub, tmp_path):
     with open(folder / "resources/suites/nt_revised.tsv", "a") as handle:
         handle.write((folder / "resources/suites/nt_revised.tsv").read_text().splitlines()[1] + "\n")
     assert "Nothing to be done" in run().stdout, "another row of the suite ran tasks again"
-    whole = snakemake(folder, "tasks", "--configfile", "settings.yaml")
+    whole = snakemake(folder, "tasks", "results/figures/tasks.svg", "--configfile", "settings.yaml")
     assert whole.returncode == 0, whole.stdout[-3000:]
     check_scores(folder / "results/tasks")
+    drawn = set(pd.read_csv(folder / "results/figures/tasks.tsv", sep="\t")["features"])
+    assert drawn == {*RANDOM, "kmer", "tiny_segment_nt"}, drawn
 
 
 def check_scores(results):
@@ -73,7 +93,11 @@ def check_scores(results):
     assert set(types["scored"]) == set(mine["scored"]) == {"test"}
     assert set(types["n"]) == {80} and set(mine["n"]) == {40} and set(mine["folds"]) == {4}
     found = types[types["metric"] == "mcc"].set_index("features")
-    assert found.loc["kmer", "mean"] > 0.8 and found.loc["tiny_segment_nt", "best_baseline"] == "kmer"
+    assert found.loc["kmer", "mean"] > 0.8 and set(found.index) == {*RANDOM, "kmer"}
+    assert (found.loc[list(RANDOM), "best_baseline"] == "kmer").all()
+    for name in RANDOM:
+        content = json.loads((results / f"types/{name}.h5ad.manifest.json").read_text())["content"]
+        assert content["split_overlap"] == 4 and content["settings" if "settings" in content else "model"]
     values = mine[mine["metric"] == "r2_pearson"].set_index("features")
     assert values.loc["kmer", "mean"] > 0.8 and "one_hot" not in values.index
     manifest = json.loads((results / "mine/summary.tsv.manifest.json").read_text())["content"]

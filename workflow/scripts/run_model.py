@@ -2,7 +2,8 @@
 
 In: a checkpoint (folder or name), and FASTA, text (one sequence per line) or token ids.
 Out: one .npz: tokens (B,T) int32 and, float32, embeddings_{layer} (B,T,D), attention_{layer} (B,H,T,T),
-logits (B,T,V), segment_logits (B,S,F,2), segment_probabilities (B,S,F), and features (F).
+logits (B,T,V), segment_logits (B,S,F,2), segment_probabilities (B,S,F), features (F); with --per-base
+base_embeddings_{layer} (B,S,D), NaN beyond a sequence's end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from dnalm import cli, sequences
 from dnalm.checkpoints import adapter_file
 from dnalm.device import select_device
+from dnalm.embeddings.bases import bases_of
 from dnalm.engine.memory import weights_fit
 from dnalm.engine.weights import open_checkpoint
 from dnalm.files import atomic_path
@@ -37,6 +39,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rescaling-factor", type=float, help="of rotary positions; default: the model's")
     parser.add_argument("--layer-norm-eps", type=float, help="default: 1e-5, as the published JAX code")
     parser.add_argument("--batch-size", type=int, default=8, help="rows computed at once")
+    parser.add_argument("--per-base", action="store_true", help="embeddings of bases (with --sequences)")
     precision.add_argument(parser)
     parser.add_argument("--output", type=Path, required=True, help=".npz to write")
     cli.add_device_argument(parser)
@@ -74,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.batch_size,
         arguments.precision,
     )
+    if arguments.per_base:
+        results |= bases_of(results, config.tokens)
     with atomic_path(arguments.output) as temporary, open(temporary, "wb") as handle:
         np.savez(handle, **results)
 

@@ -38,7 +38,12 @@ def parse_arguments(argv):
     add("--task", type=Path, required=True, help="data.parquet of make_task.py")
     add("--features", nargs="+", required=True, help="FILE.h5ad (all layers), FILE.h5ad:LAYER, or a baseline")
     add("--name", help="what tables call the features (default: the first file's name, or the baseline's)")
-    add("--head", choices=("linear", "mlp"), default="linear", help="logistic or ridge regression, or an MLP")
+    add(
+        "--head",
+        choices=("linear", "mlp", "best"),
+        default="linear",
+        help="regression, an MLP, or the better",
+    )
     add("--choose", choices=("layer", "penalty"), default="layer", help="penalty: a probe for every layer")
     add("--penalties", type=parse_penalties, help="on the sum of losses, as 0.1,1,10 (default: 0.1 to 1e6)")
     add("--optional", action="store_true", help="leave a baseline out that the task does not allow")
@@ -79,7 +84,7 @@ def main(argv=None) -> None:
         names = ["embeddings"] if len(embedded) == 1 else [f"embeddings_{i}" for i in range(len(embedded))]
         inputs |= dict(zip(names, embedded, strict=True))
     details = {"features": name, "examples": len(task), "head": arguments.head, "choose": arguments.choose}
-    details |= {"penalties": list(penalties)} if arguments.head == "linear" else {}
+    details |= {"penalties": list(penalties)} if arguments.head != "mlp" else {}
     details |= {"left_out": why} if why else {}
     files.write_manifest(folder, "probe", inputs, details, [*outputs, folder / "predictions.parquet"])
 

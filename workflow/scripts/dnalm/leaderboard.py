@@ -38,7 +38,7 @@ COLUMNS = (
     "scored", "origin", "mean", "sd2", "folds", "n", "low", "high", "best_baseline", "difference",
     "difference_low", "difference_high", "source", "read_from", "mark", "note",
 )  # fmt: skip
-METHODS = {"linear": "linear probe", "mlp": "MLP probe"}
+METHODS = {"linear": "linear probe", "mlp": "MLP probe", "linear+mlp": "linear or MLP probe"}
 OURS = (
     "features", "layer", "choice", "scored", "mean", "sd2", "folds", "n", "low", "high", "best_baseline",
     "difference", "difference_low", "difference_high",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from dnalm.errors import UserError
+from dnalm.tokens import Tokenizer
 
 RULES = ("centre", "mean")
 
@@ -63,3 +66,20 @@ def per_base(
     shape = (-1, *[1] * (values.ndim - 1))
     result[count > 0] = (sums[count > 0] / count[count > 0].reshape(shape)).astype(values.dtype)
     return result
+
+
+def bases_of(results: Mapping[str, np.ndarray], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+    """Returns base_embeddings_L (B, S, D) of the embeddings_L (B, T, D) of `models.run.run_model`.
+
+    S is the longest row's number of bases; rows are NaN beyond their own.
+    """
+    spans = [tokenizer.spans(row) for row in results["tokens"]]
+    lengths = [int(own[:, 1].max()) for own in spans]
+    found = {}
+    for name, values in results.items():
+        if name.startswith("embeddings_"):
+            rows = np.full((len(values), max(lengths), values.shape[2]), np.nan, np.float32)
+            for row, own, places, length in zip(rows, values, spans, lengths, strict=True):
+                row[:length] = per_base(own, places, length)
+            found[f"base_{name}"] = rows
+    return found

@@ -26,11 +26,13 @@ class Candidate:
         penalty: NaN where there is none.
         losses: of each fold's inner predictions; NaN where nothing is to be chosen.
         outputs: each fold's probe on the rows it is scored on, logits or values.
+        stopping: loss on the fold that stops an MLP (see `stopping_folds`), by which heads are compared.
     """
 
     penalty: float
     losses: Float[np.ndarray, " K"]
     outputs: list[Float[np.ndarray, "M C"]]
+    stopping: Float[np.ndarray, " K"]
 
 
 def linear_candidates(
@@ -42,14 +44,17 @@ def linear_candidates(
     else:
         models = fit_logistic(design.values, targets.matrix, sets.train, penalties, targets.is_softmax)
     for penalty, fits in zip(penalties, models, strict=True):
-        losses, outputs = [], []
-        for place in range(len(sets.numbers)):
-            inner = [
-                (len(rows), targets.loss(targets.labels[rows], fits.predict(design.values[rows], number)))
+        losses, outputs, stopping = [], [], []
+        for place, stop in enumerate(sets.stopping_folds):
+            inner = {
+                int(sets.fold[rows[0]]): (
+                    len(rows), targets.loss(targets.labels[rows], fits.predict(design.values[rows], number))
+                )
                 for number, rows in sets.inner(place)
-            ]
-            total = sum(count for count, _ in inner)
-            losses.append(sum(count * loss for count, loss in inner) / total if total else np.nan)
+            }  # fmt: skip
+            total = sum(count for count, _ in inner.values())
+            losses.append(sum(count * loss for count, loss in inner.values()) / total if total else np.nan)
+            stopping.append(inner.get(int(sets.numbers[stop]), (0, np.nan))[1])
             scored = design.test if sets.tested else design.values[sets.rows(place)]
             outputs.append(fits.predict(scored, place))
-        yield Candidate(float(penalty), np.array(losses), outputs)
+        yield Candidate(float(penalty), np.array(losses), outputs, np.array(stopping))

@@ -31,19 +31,22 @@ def mlp_candidates(design: Design, targets: Targets, sets: Sets) -> Iterator[Can
     predicted. The loss by which layers are compared is that of the fold that stops.
     """
     count = len(sets.numbers)
-    stopping = [place if sets.tested else (place + 1) % count for place in range(count)]
-    stop = np.stack([sets.fold == sets.numbers[place] for place in stopping])
+    stop = np.stack([sets.fold == sets.numbers[place] for place in sets.stopping_folds])
     train = ~stop & np.stack([sets.tested | (sets.fold != number) for number in sets.numbers])
     matrix, centre, unit = _scaled_targets(targets, train)
     scales = scales_of(design.values, train)
     params, losses = _train(design.values, matrix, scales, train, stop, targets)
-    outputs = []
+
+    def output(place: int, values: Float32[np.ndarray, "M D"]) -> Float[np.ndarray, "M C"]:
+        inputs = (values - scales.mean[place]) * scales.inverse[place]
+        own = _forward([np.asarray(array[place], np.float64) for array in params], inputs)
+        return own * unit[place] + centre[place]
+
+    outputs, stopping = [], []
     for place in range(count):
-        scored = design.test if sets.tested else design.values[sets.rows(place)]
-        inputs = (scored - scales.mean[place]) * scales.inverse[place]
-        output = _forward([np.asarray(array[place], np.float64) for array in params], inputs)
-        outputs.append(output * unit[place] + centre[place])
-    yield Candidate(float("nan"), losses, outputs)
+        outputs.append(output(place, design.test if sets.tested else design.values[sets.rows(place)]))
+        stopping.append(targets.loss(targets.labels[stop[place]], output(place, design.values[stop[place]])))
+    yield Candidate(float("nan"), losses, outputs, np.array(stopping))
 
 
 def _scaled_targets(

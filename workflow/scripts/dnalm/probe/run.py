@@ -18,15 +18,18 @@ from dnalm.probe.sets import Sets, make_sets
 from dnalm.probe.targets import Design, Targets
 from dnalm.tasks import in_folds, label_columns, label_values, task_type
 
-# layer, pooling, penalty: of the fold's probe. choice: what was chosen inside the training rows (layer: with
-# pooling and penalty; penalty; epoch: when an MLP stops; fixed: nothing). output: empty, or of several labels
-# mean, pooled or the label's number. scored: the fold's own rows (held_out) or the official test set (test).
+# layer, pooling, head, penalty: of the fold's probe. choice: what was chosen inside the training rows (layer:
+# with pooling, penalty and head; penalty; epoch: when an MLP stops; head: with its penalty; fixed: nothing).
+# output: empty, or of several labels mean, pooled or the label's number. scored: the fold's own rows
+# (held_out) or the official test set (test).
 FOLD_COLUMNS = (
     "features", "layer", "pooling", "head", "choice", "penalty", "output", "scored", "fold", "n_train",
     "n_test", "base_rate", *METRICS,
 )  # fmt: skip
-HEADS = ("linear", "mlp")
+LINEAR, MLP, BEST = "linear", "mlp", "best"
+HEADS = (LINEAR, MLP, BEST)
 CHOOSE = ("layer", "penalty")
+WHAT = {LINEAR: "penalty", MLP: "epoch", BEST: "head"}  # is chosen where layers are not
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def no_result() -> Result:
 class _Choice:
     """The best candidate so far, fold by fold."""
 
-    def __init__(self, sets: Sets) -> None:
+    def __init__(self, sets: Sets, head: str) -> None:
         self._losses = np.full(len(sets.numbers), np.inf)
+        self.heads, self.stopping = [head] * len(sets.numbers), np.full(len(sets.numbers), np.nan)
         self.sources: list[Source | None] = [None] * len(sets.numbers)
         self.penalties = np.full(len(sets.numbers), np.nan)
         self.outputs: list[Float[np.ndarray, "M C"]] = [np.empty((0, 0))] * len(sets.numbers)
@@ -67,6 +71,14 @@ class _Choice:
             if loss < self._losses[place] or self.sources[place] is None:
                 self._losses[place], self.penalties[place] = loss, candidate.penalty
                 self.sources[place], self.outputs[place] = source, candidate.outputs[place]
+                self.stopping[place] = candidate.stopping[place]
+
+    def take(self, other: _Choice) -> None:
+        """Takes another head's candidates where they have the lower loss on the fold that stops an MLP."""
+        for place in np.flatnonzero(other.stopping < self.stopping):
+            self.heads[place], self.penalties[place] = other.heads[place], other.penalties[place]
+            self.sources[place], self.outputs[place] = other.sources[place], other.outputs[place]
+            self.stopping[place] = other.stopping[place]
 
 
 def run_probe(
@@ -84,6 +96,7 @@ def run_probe(
         name: what tables call the features.
         choose: layer (one probe, with the layer and pooling that predict the inner folds best), or penalty
             (every layer has its own probe).
+        head: linear, mlp, or best: for each fold the one with the lower loss on the fold that stops its MLP.
     """
     task = task if "split" in task.columns else task.assign(split="")
     sources, rows = find_sources(features), in_folds(task)
@@ -91,34 +104,42 @@ def run_probe(
     classes = int(labels.max()) + 1 if kind == "multiclass" else 0
     targets, tested = Targets(kind, labels[rows], labels[~rows], classes), bool((~rows).any())
     together = choose == "layer" and len(sources) > 1
-    choosing = head == "mlp" or len(penalties) > 1 or together
+    choosing = head != LINEAR or len(penalties) > 1 or together
+    heads = (LINEAR, MLP) if head == BEST else (head,)
     sets = make_sets(task["fold"].to_numpy(np.int64)[rows], tested, choosing)
-    tables = _Tables(task, name, head, sets, targets)
-    choice, what = _Choice(sets), "penalty" if head == "linear" else "epoch"
+    tables = _Tables(task, name, sets, targets)
+    choices = [_Choice(sets, kind) for kind in heads]
     for source in sources:
-        own = choice if together else _Choice(sets)
         scaled = standardise(read_features(source, task), rows)
-        for candidate, offered in _candidates(
-            Design(scaled[rows], scaled[~rows]), targets, sets, head, penalties
-        ):
-            if offered:
-                own.offer(source, candidate)
-            if candidate.penalty == FIXED_PENALTY or head == "mlp":
-                fixed = _Choice(sets)
-                fixed.offer(source, candidate)
-                tables.add(fixed, "fixed" if head == "linear" else what)
+        design = Design(scaled[rows], scaled[~rows])
+        own = choices if together else [_Choice(sets, kind) for kind in heads]
+        for kind, choice in zip(heads, own, strict=True):
+            for candidate, offered in _candidates(design, targets, sets, kind, penalties):
+                if offered:
+                    choice.offer(source, candidate)
+                if candidate.penalty == FIXED_PENALTY or kind == MLP:
+                    fixed = _Choice(sets, kind)
+                    fixed.offer(source, candidate)
+                    tables.add(fixed, "fixed" if kind == LINEAR else "epoch")
         if not together:
-            tables.add(own, what, headline=True)
+            tables.add(_best(own), WHAT[head], headline=True)
     if together:
-        tables.add(choice, "layer", headline=True)
+        tables.add(_best(choices), "layer", headline=True)
     return tables.result()
+
+
+def _best(choices: list[_Choice]) -> _Choice:
+    first, *others = choices
+    for other in others:
+        first.take(other)
+    return first
 
 
 def _candidates(
     design: Design, targets: Targets, sets: Sets, head: str, penalties: Sequence[float]
 ) -> Iterator[tuple[Candidate, bool]]:
     """Yields candidates, and whether they may be chosen: the sweep's penalty may lie outside the grid."""
-    if head == "mlp":
+    if head == MLP:
         yield from ((candidate, True) for candidate in mlp_candidates(design, targets, sets))
         return
     grid = sorted({*penalties, FIXED_PENALTY})
@@ -129,8 +150,8 @@ def _candidates(
 class _Tables:
     """Gathers the rows of a probe's tables."""
 
-    def __init__(self, task: pd.DataFrame, name: str, head: str, sets: Sets, targets: Targets) -> None:
-        self._about = {"features": name, "head": head, "scored": "test" if sets.tested else "held_out"}
+    def __init__(self, task: pd.DataFrame, name: str, sets: Sets, targets: Targets) -> None:
+        self._about = {"features": name, "scored": "test" if sets.tested else "held_out"}
         self._task, self._sets, self._targets = task, sets, targets
         self._cross, self._test = np.flatnonzero(in_folds(task)), np.flatnonzero(~in_folds(task))
         self._headline: list[dict[str, object]] = []
@@ -146,6 +167,7 @@ class _Tables:
             predicted = targets.read(choice.outputs[place])
             about = {
                 **self._about,
+                "head": choice.heads[place],
                 "layer": np.nan if source is None or source.layer is None else float(source.layer),
                 "pooling": source.pooling if source else "",
                 "fold": int(number),

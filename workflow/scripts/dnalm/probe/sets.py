@@ -32,6 +32,12 @@ class Sets:
         """Returns the rows of a fold, given by its place in `numbers`."""
         return np.flatnonzero(self.fold == self.numbers[place])
 
+    @property
+    def stopping_folds(self) -> list[int]:
+        """Place of the fold that stops each fold's MLP: itself with an official test set, else the next."""
+        count = len(self.numbers)
+        return [place if self.tested else (place + 1) % count for place in range(count)]
+
     def inner(self, place: int) -> Iterator[tuple[int, Int[np.ndarray, " M"]]]:
         """Yields training sets and the rows they predict, by which a fold's probe is chosen."""
         if self.tested:

@@ -139,7 +139,8 @@ def _summary(probe: Probe, name: str, best: Probe | None) -> dict[str, object]:
         "features": probe.features, "layer": probe.layer, "metric": name, "mean": mean, "sd": sd, "sd2": sd2,
         "folds": len(folds), "n": int(folds["n_test"].iloc[0] if tested else folds["n_test"].sum()),
         "base_rate": float(np.average(folds["base_rate"], weights=folds["n_test"])),
-        "head": folds["head"].iloc[0], "choice": folds["choice"].iloc[0], "scored": folds["scored"].iloc[0],
+        "head": "+".join(sorted(folds["head"].unique())), "choice": folds["choice"].iloc[0],
+        "scored": folds["scored"].iloc[0],
         "low": low, "high": high,
     }  # fmt: skip
     if best is None or is_baseline(probe.features):

@@ -27,6 +27,7 @@ __all__ = [
     "OverlappingTokenizer",
     "Spacing",
     "Tokenizer",
+    "any_kmers",
     "kmer_tokenizer",
     "spacing",
     "tokenizer",
@@ -72,6 +73,15 @@ def kmer_tokenizer(name: str) -> KmerTokenizer:
     if name not in KMERS:
         raise UserError("tokenizer", f"{name!r} not known (expected one of {', '.join(KMERS)})")
     return KMERS[name]
+
+
+def any_kmers(name: str) -> KmerTokenizer | OverlappingTokenizer:
+    """Returns a tokenizer of k-mers, side by side or overlapping, by name.
+
+    Raises:
+        UserError: no such tokenizer.
+    """
+    return OVERLAPPING[name] if name in OVERLAPPING else kmer_tokenizer(name)
 
 
 def spacing(name: str) -> Spacing:

@@ -14,7 +14,7 @@ import pandas as pd
 from dnalm import checkpoints, files
 from dnalm.genome.regions import parse_region
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import kmer_tokenizer
+from dnalm.tokens import any_kmers
 from dnalm.training import composition
 from dnalm.training.card import Card, write_card
 from dnalm.training.data import Region, TrainingGenome
@@ -49,7 +49,7 @@ def finish(
         notes: lines for the card.
     """
     folder, recipe = Path(output_dir), run.recipe
-    params = composition.fold(run.trained.params, composition.kmer_features(kmer_tokenizer(recipe.tokenizer)))
+    params = composition.fold(run.trained.params, composition.kmer_features(any_kmers(recipe.tokenizer)))
     written = checkpoints.write_checkpoint(
         folder, params, run.config, {"trained_by": run.step}, dtype="float16"
     )

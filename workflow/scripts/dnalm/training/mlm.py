@@ -17,12 +17,13 @@ from jaxtyping import Bool, Float, Int, Int32
 
 from dnalm import models
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import KmerTokenizer, kmer_tokenizer
+from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, any_kmers
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import PretrainingRecipe
+from dnalm.training.recipe import SPANS, PretrainingRecipe
 
 Params = dict[str, Any]  # module -> name -> array
+Kmers = KmerTokenizer | OverlappingTokenizer
 SCORING_BATCH = 8  # windows
 UNIGRAM_WINDOWS = 4000  # training windows counted for the token frequencies
 PSEUDO_COUNT = 1.0
@@ -31,11 +32,15 @@ PSEUDO_COUNT = 1.0
 def mask_tokens(
     random: np.random.Generator,
     tokens: Int32[np.ndarray, "B L"],
-    kmers: KmerTokenizer,
+    kmers: Kmers,
     recipe: PretrainingRecipe,
 ) -> tuple[Int32[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
     """Returns what the model reads, and which positions it is asked for (never <cls> or another special)."""
-    chosen = (random.random(tokens.shape) < recipe.masked_fraction) & ~np.isin(tokens, kmers.special_ids)
+    spans = recipe.masking == SPANS
+    wanted = _span_tokens(random, tokens.shape, kmers.k, recipe.masked_fraction) if spans else None
+    if wanted is None:
+        wanted = random.random(tokens.shape) < recipe.masked_fraction
+    chosen = wanted & ~np.isin(tokens, kmers.special_ids)
     fate = random.random(tokens.shape)
     hidden = fate < recipe.mask_token_fraction
     replaced = ~hidden & (fate < recipe.mask_token_fraction + recipe.random_token_fraction)
@@ -45,16 +50,47 @@ def mask_tokens(
     return np.where(chosen & replaced, others, read), chosen
 
 
+def _span_tokens(
+    random: np.random.Generator, shape: tuple[int, ...], k: int, share: float
+) -> Bool[np.ndarray, "B L"]:
+    """Returns spans of k tokens, which may overlap: such a share of all tokens lies in one.
+
+    A token that overlaps its neighbours can be read off them; of k masked ones the middle cannot.
+    Source: Ji et al. 2021 (DNABERT), pretraining.
+    """
+    rows, length = shape
+    starts = random.random((rows, length + k - 1)) < 1 - (1 - share) ** (1 / k)
+    return np.lib.stride_tricks.sliding_window_view(starts, k, axis=1).any(axis=2)
+
+
+def shorten(
+    random: np.random.Generator, tokens: Int32[np.ndarray, "B L"], kmers: Kmers, shortest: int
+) -> Int32[np.ndarray, "B L"]:
+    """Returns rows of which every second, on average, ends after a random number of own tokens.
+
+    Args:
+        shortest: own tokens at least. Source: Ji et al. 2021 (DNABERT), sequences of 5 to 510 tokens.
+    """
+    own = tokens.shape[1] - 1 - kmers.end_tokens
+    numbers = random.integers(min(shortest, own), own + 1, len(tokens))
+    numbers = np.where(random.random(len(tokens)) < 0.5, own, numbers)
+    places, result = np.arange(tokens.shape[1]), tokens.copy()
+    for row, number in zip(result, numbers, strict=True):
+        row[1 + number : 1 + number + kmers.end_tokens] = tokens[0, tokens.shape[1] - kmers.end_tokens :]
+        row[places > number + kmers.end_tokens] = kmers.pad_id
+    return result
+
+
 def start_params(config: ModelConfig, recipe: PretrainingRecipe) -> Params:
     """Returns random parameters to train."""
     params = models.init_params(config, recipe.seed)
-    return composition.add_composition(params, kmer_tokenizer(config.tokenizer), recipe.seed)
+    return composition.add_composition(params, any_kmers(config.tokenizer), recipe.seed)
 
 
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
     apply = models.forward(config, logits=True)
-    features = jnp.asarray(composition.kmer_features(kmer_tokenizer(config.tokenizer)))
+    features = jnp.asarray(composition.kmer_features(any_kmers(config.tokenizer)))
 
     def loss(params: Params, batch: Any) -> jax.Array:
         read, tokens, chosen = batch
@@ -68,13 +104,15 @@ def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Param
 def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[int], Any]:
     """Returns step -> (read, tokens, chosen), each (A, B, L); a function of seed and step alone."""
     sampler = WindowSampler(data.segments, recipe.window_bp)
-    kmers = kmer_tokenizer(recipe.tokenizer)
+    kmers = any_kmers(recipe.tokenizer)
     shape = (recipe.accumulation, recipe.batch_size, -1)
 
     def make_batch(step: int) -> Any:
         random = batch_random(recipe.seed, step)
         windows = sampler.draw(random, recipe.accumulation * recipe.batch_size)
         tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+        if recipe.random_lengths:
+            tokens = shorten(random, tokens, kmers, recipe.shortest_tokens)
         read, chosen = mask_tokens(random, tokens, kmers, recipe)
         return read.reshape(shape), tokens.reshape(shape), chosen.reshape(shape)
 
@@ -83,9 +121,10 @@ def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[i
 
 def token_frequencies(data: TrainingGenome, recipe: PretrainingRecipe) -> Float[np.ndarray, " V"]:
     """Returns each token's share in random training windows, smoothed: the model to beat."""
-    kmers, sampler = kmer_tokenizer(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
+    kmers, sampler = any_kmers(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
     windows = sampler.draw(batch_random(recipe.seed, recipe.steps), UNIGRAM_WINDOWS)
-    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))[:, 1:]
+    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+    tokens = tokens[~np.isin(tokens, kmers.special_ids)]
     counts = np.bincount(tokens.reshape(-1), minlength=kmers.embedded).astype(np.float64)
     first = kmers.first_kmer_id
     counts[first : first + 4**kmers.k] += PSEUDO_COUNT
@@ -101,7 +140,7 @@ def score_region(
         metric, model, unigram: cross-entropy in nats, share of tokens and of bases inside them that the
         most likely token gets right; unigram is the training part's token frequencies.
     """
-    kmers = kmer_tokenizer(config.tokenizer)
+    kmers = any_kmers(config.tokenizer)
     frequencies = token_frequencies(data, recipe)
     known, guessed, surprise = (
         np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
@@ -122,7 +161,7 @@ def _masked(
     """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
     contig = region[0]
     apply = jax.jit(models.forward(config, logits=True))
-    kmers, random = kmer_tokenizer(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
+    kmers, random = any_kmers(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
     starts = side_by_side(data.sequences[contig], region, recipe.window_bp)
     windows = [(contig, start, strand) for start in starts for strand in "+-"]
     size = min(SCORING_BATCH, len(windows))
@@ -134,7 +173,7 @@ def _masked(
         yield tokens[chosen], logits.argmax(-1), surprise
 
 
-def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: KmerTokenizer) -> float:
+def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: Kmers) -> float:
     """Returns the share of positions inside k-mers where both have the same base."""
     powers = 4 ** np.arange(kmers.k)
     digits = [(ids[:, None] - kmers.first_kmer_id) // powers % 4 for ids in (guessed, known)]

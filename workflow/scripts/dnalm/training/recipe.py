@@ -15,8 +15,12 @@ from dnalm.errors import UserError
 from dnalm.files import fingerprint, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import kmer_tokenizer
+from dnalm.tokens import any_kmers, kmer_tokenizer
 from dnalm.versions import VERSIONS
+
+TOKENS, SPANS = "tokens", "spans"
+NT_V2, BERT = "nt_v2", "bert"
+CHOICES = {"masking": (TOKENS, SPANS), "architecture": (NT_V2, BERT)}
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,19 @@ class SegmentationRecipe(Recipe):
 
 @dataclass(frozen=True)
 class PretrainingRecipe(Recipe):
-    """Masked language modelling; the masking defaults are those of Dalla-Torre et al. 2023 (Methods)."""
+    """Masked language modelling; the masking defaults are those of Dalla-Torre et al. 2023 (Methods).
+
+    DNABERT's (Ji et al. 2021): architecture bert, an overlapping tokenizer, masking spans, random_lengths.
+    """
 
     learning_rate: float = 1e-3
     masked_fraction: float = 0.15
     mask_token_fraction: float = 0.8  # of the masked positions; these read <mask>
     random_token_fraction: float = 0.1  # these read a random k-mer; the others stay
+    masking: str = TOKENS  # or spans: of k neighbouring tokens, so that overlapping ones cannot be read off
+    random_lengths: bool = False  # half of the rows end after a random number of tokens
+    shortest_tokens: int = 5  # of these
+    architecture: str = NT_V2  # or bert: learned positions, norms after each half of a block
 
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
@@ -77,6 +88,7 @@ POSITIVE = (
     "log_every",
     "checkpoint_every",
     "learning_rate",
+    "shortest_tokens",
 )
 FRACTIONS = (
     "warmup_fraction",
@@ -144,15 +156,20 @@ def _converted(path: str | Path, key: str, value: Any, default: Any) -> Any:
 def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     values = dataclasses.asdict(recipe)
     for key in POSITIVE:
-        if not values[key] > 0:
+        if key in values and not values[key] > 0:
             raise UserError(path, f"{key}: found {values[key]}, expected more than 0", "Correct it.")
     for key in FRACTIONS:
         if key in values and not 0 <= values[key] <= 1:
             raise UserError(path, f"{key}: found {values[key]}, expected 0 to 1", "Correct it.")
+    for key, allowed in CHOICES.items():
+        if key in values and values[key] not in allowed:
+            problem = f"{key}: found {values[key]!r}, expected {' or '.join(allowed)}"
+            raise UserError(path, problem, "Correct it.")
+    takes = kmer_tokenizer if isinstance(recipe, SegmentationRecipe) else any_kmers
     # Rotary positions turn pairs of a head's numbers.
     for key, unit, what in (
         ("embed_dim", 2 * recipe.attention_heads, "twice attention_heads"),
-        ("window_bp", kmer_tokenizer(recipe.tokenizer).k, "the tokenizer's k"),
+        ("window_bp", int(takes(recipe.tokenizer).bases_per_token), "the tokenizer's k"),
     ):
         if values[key] % unit:
             raise UserError(
@@ -165,12 +182,23 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
 def model_config(
     recipe: Recipe, features: tuple[str, ...] = (), labels: str = "", lm_head: bool = False
 ) -> ModelConfig:
-    """Returns the NT-v2 form (rotary positions, SwiGLU, no bias in the feed-forward) at the recipe's size."""
-    kmers = kmer_tokenizer(recipe.tokenizer)
+    """Returns the NT-v2 form (rotary positions, SwiGLU, no bias in the feed-forward) at the recipe's size.
+
+    Or, where the recipe says so, DNABERT's form.
+    """
+    kmers = any_kmers(recipe.tokenizer)
+    bert = {
+        "positional_embedding": "learned",
+        "use_glu_in_ffn": False,
+        "add_bias_ffn": True,
+        "ffn_activation": "gelu-no-approx",
+        "layer_norm_eps": 1e-12,
+        "architecture": "bert",
+    }
     return ModelConfig(
         tokenizer=recipe.tokenizer,
         vocabulary_size=kmers.embedded,
-        max_tokens=recipe.window_bp // kmers.k + 1,
+        max_tokens=kmers.tokens_of(recipe.window_bp),
         embed_dim=recipe.embed_dim,
         num_layers=recipe.num_layers,
         attention_heads=recipe.attention_heads,
@@ -179,6 +207,7 @@ def model_config(
         lm_head=lm_head,
         features=features,
         labels=labels,
+        **(bert if getattr(recipe, "architecture", NT_V2) == BERT else {}),
     )
 
 
