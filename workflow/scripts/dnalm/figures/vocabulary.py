@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dnalm.figures import palette, style
 from dnalm.figures.tables import read_table
@@ -16,7 +15,7 @@ from dnalm.figures.tables import read_table
 COLUMNS = ("cycles", "tokens", "k", "split", "accuracy", "se", "positions", "bases_per_token", "longest_bp")
 MARKOV, VALIDATION, HELD_OUT = 0, "validation", "held_out"  # as dnalm.vocabulary writes them
 WIDTH_MM, PLOT_MM, LENGTH_MM = style.COLUMN_MM, 42.0, 18.0
-LEFT_MM, RIGHT_MM, TOP_MM, AXIS_MM, GAP_MM = 12.0, 20.0, 5.0, 9.0, 6.0
+LEFT_MM, RIGHT_MM, TOP_MM, AXIS_MM, GAP_MM = 13.0, 10.0, 5.0, 11.0, 6.0
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -67,13 +66,11 @@ def _draw_accuracies(axes: Axes, own: pd.DataFrame, reference: pd.DataFrame) -> 
         known = reference.loc[reference["k"] == k, "accuracy"]
         if len(known):
             axes.axhline(float(known.iloc[0]), color=colour, linewidth=0.6, linestyle=(0, (1, 1.5)))
-    axes.set_ylim(0, None)
-    # One label beside each line's end, moved up where it would lie on the one below.
-    room, last = 0.06 * axes.get_ylim()[1], -np.inf
-    for value, text, colour in sorted(ends):
-        last = max(value, last + room)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for value, text, colour in ends:
         axes.annotate(
-            text, (1, last), xytext=(3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            text, (1, value), xytext=(3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             color=colour, va="center", fontsize=style.SMALL_PT, annotation_clip=False,
         )  # fmt: skip
 
