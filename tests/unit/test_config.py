@@ -13,6 +13,8 @@ SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 MODELS = {
     "small": configuration.ModelFacts("small", "v2_6mer", 513, 3, (), ""),
     "head": configuration.ModelFacts("head", "v2_6mer", 2048, 3, ("exon",), "own_strand"),
+    "overlapping": configuration.ModelFacts("overlapping", "overlapping_6mer", 512, 12, (), ""),
+    "pairs": configuration.ModelFacts("pairs", "bpe", 512, 12, (), ""),
 }
 
 
@@ -50,13 +52,43 @@ def test_defaults_reach_every_species(tmp_path):
 
 @pytest.mark.parametrize(
     ("models", "length_bp"),
-    [(["small"], 3072), (["head"], 6000), (["head", "small"], 3072)],
-    ids=["by the model", "at most 6000", "the smallest model decides"],
+    [
+        (["small"], 3072),
+        (["head"], 6000),
+        (["head", "small"], 3072),
+        (["overlapping", "small"], 515),
+        (["pairs"], 1530),
+    ],
+    ids=["by the model", "at most 6000", "the smallest model decides", "one token a base", "an estimate"],
 )
 def test_auto_length(tmp_path, models, length_bp):
     runs = "\n".join(f"  {model}: {{model: {model}, windows: tiles}}" for model in models)
     settings = load(tmp_path, BASE + f"embeddings:\n{runs}\n")
     assert settings["species"]["fly"]["windows"]["tiles"]["length_bp"] == length_bp
+
+
+def test_models_that_split_limit_no_window(tmp_path):
+    runs = (
+        "  a: {model: small, windows: tiles}\n  b: {model: overlapping, windows: tiles, long_inputs: split}\n"
+    )
+    windows = load(tmp_path, BASE + f"embeddings:\n{runs}")["species"]["fly"]["windows"]
+    tiles = windows["tiles"]
+    assert (tiles["length_bp"], tiles["max_tokens"], tiles["tokenizer"]) == (3072, 513, "v2_6mer")
+    only = BASE.replace("{kind: tiles}", "{kind: tiles, length_bp: 5000}")
+    runs = "  b: {model: overlapping, windows: tiles, long_inputs: split, split_overlap: 30}\n"
+    tiles = load(tmp_path, only + f"embeddings:\n{runs}")["species"]["fly"]["windows"]["tiles"]
+    assert tiles["length_bp"] == 5000 and tiles["max_tokens"] is None
+    with pytest.raises(
+        UserError, match=r"5000 bp \(4997 tokens\) are longer than model 'overlapping' allows"
+    ):
+        load(tmp_path, only + "embeddings: {b: {model: overlapping, windows: tiles}}\n")
+
+
+def test_tokenizers_name_a_species(tmp_path):
+    settings = load(tmp_path, BASE + "tokenizers: {t: {species: worm, cycles: [10, 20]}}\n")
+    assert settings["tokenizers"] == {"t": {"species": "worm", "cycles": [10, 20]}}
+    with pytest.raises(UserError, match=r"tokenizers\.t\.species: unknown species 'mouse'"):
+        load(tmp_path, BASE + "tokenizers: {t: {species: mouse}}\n")
 
 
 def test_all_means_the_species_that_have_what_is_needed(tmp_path):
