@@ -1,5 +1,6 @@
 """Inputs beyond a model's tokens: cut, embedded piece by piece, put together by the recorded rule."""
 
+import dataclasses
 import json
 import re
 
@@ -151,6 +152,21 @@ def test_every_token_of_long_inputs(inputs, tmp_path):
 def test_refused(inputs, tmp_path, capsys, words, message):
     assert run(inputs, tmp_path / "x.h5ad", *words) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_the_other_strand_is_refused_too_where_it_has_more_tokens(tmp_path, capsys):
+    """AAAA is one token, TTTT are four: what fits on one strand is too long on the other."""
+    text = bpe_text([("A", "A"), ("AA", "AA")])
+    size = tokenizer("bpe", text).embedded
+    config = dataclasses.replace(CONFIG, tokenizer="bpe", tokenizer_json=text, vocabulary_size=size)
+    write_checkpoint(tmp_path / "model", init_params(config, 0), config)
+    toy_models.write_fasta(tmp_path / "x.fa", {"a": "A" * 20})
+    assert run(tmp_path, tmp_path / "x.h5ad") == 0
+    assert run(tmp_path, tmp_path / "y.h5ad", "--reverse-complement") == 2
+    message = r"a, other strand: has 22 tokens, the model takes at most 12"
+    assert re.search(message, capsys.readouterr().err)
+    words = ("--reverse-complement", "--long-inputs", "split")
+    assert run(tmp_path, tmp_path / "y.h5ad", *words) == 0
 
 
 def test_the_overlap_has_bounds():

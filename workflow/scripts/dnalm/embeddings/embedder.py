@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32
 
-from dnalm.embeddings.pieces import Piece, cut, join_pooled, join_tokens
-from dnalm.embeddings.settings import Settings
+from dnalm.embeddings.pieces import SPLIT, Piece, cut, join_pooled, join_tokens
+from dnalm.embeddings.settings import Settings, check_token_limit
 from dnalm.embeddings.sources import Source
 from dnalm.engine.memory import batch_rows
 from dnalm.engine.runner import Runner, check_finite
@@ -132,7 +132,7 @@ class Embedder:
         self, first: int, last: int, minus: bool
     ) -> tuple[Float[np.ndarray, "B K D"], Bool[np.ndarray, " B"]]:
         """Returns one strand's embeddings, and which rows have tokens to average."""
-        pieces = self._pieces(first, last, minus)
+        pieces = self._cut(self._encode(first, last, minus))
         values = np.empty((len(pieces), len(self._settings.layers), self._config.embed_dim), np.float32)
         for places, results in self._runner.run([piece.ids for piece in pieces]):
             values[places] = results
@@ -144,13 +144,28 @@ class Embedder:
             values = join_pooled(values, rows, weights, pooling)
         return values, np.bincount(rows, weights=weights, minlength=last - first) > 0
 
-    def _pieces(self, first: int, last: int, minus: bool = False) -> list[Piece]:
-        """Returns the rows as the model reads them: one piece each, unless they are split."""
+    def _encode(self, first: int, last: int, minus: bool = False) -> list[Int32[np.ndarray, " _"]]:
+        """Returns the rows' token ids.
+
+        Raises:
+            UserError: too many for the model where they are not split; byte pairs make another number of
+                tokens of the other strand.
+        """
         rows = self._source.encode(first, last, self._config.tokens, minus)
+        if self._settings.long_inputs != SPLIT:
+            counts = np.array([len(row) for row in rows], np.int32)
+            strand = ", other strand" if minus else ""
+            names = [f"{name}{strand}" for name in self._source.obs.index[first:last]]
+            check_token_limit(counts, names, self._config)
+        return rows
+
+    def _cut(self, rows: list[Int32[np.ndarray, " _"]]) -> list[Piece]:
+        """Returns the rows as the model reads them: one piece each, unless they are too long."""
         return cut(rows, self._config.tokens, self._config.max_tokens, self._settings.split_overlap)
 
     def _token_shard(self, first: int, last: int) -> dict[str, np.ndarray]:
-        tokenizer, pieces = self._config.tokens, self._pieces(first, last)
+        tokenizer, rows = self._config.tokens, self._encode(first, last)
+        pieces = self._cut(rows)
         found: list[Any] = [None] * len(pieces)
         for places, results in self._runner.run([piece.ids for piece in pieces]):
             for place, result in zip(places, results, strict=True):
@@ -165,6 +180,5 @@ class Embedder:
                 join_tokens([found[i] for i in places], [pieces[i] for i in places], tokenizer.end_tokens)
                 for places in grouped.values()
             ]
-        rows = self._source.encode(first, last, tokenizer)
         spans = np.concatenate([tokenizer.spans(row) for row in rows])
         return {"values": np.concatenate(found, axis=1), "spans": spans}

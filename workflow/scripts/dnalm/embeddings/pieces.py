@@ -58,6 +58,9 @@ def cut(
     size = max_tokens - 1 - ends
     pieces = []
     for number, row in enumerate(rows):
+        if len(row) <= max_tokens:
+            pieces.append(Piece(number, 0, row))
+            continue
         own = row[1 : len(row) - ends]
         first = 0
         while True:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from dnalm.models.attention import SelfAttention, choose_mapped
 from dnalm.models.config import ROOTS, ModelConfig
-from dnalm.models.esm_encoder import LayerNorm, activation
+from dnalm.models.esm_encoder import LayerNorm, activated, activation
 
 TOKEN_TYPES = 2  # of which DNA has the first
 
@@ -51,13 +51,7 @@ class PostNormLayer(hk.Module):
     ) -> tuple[Float[Array, "B L D"], Float[Array, "B H L M"] | None]:
         output, attention = self.attention(x, mask, None, weights, self.slopes)
         x = self.attention_norm(x + output)
-        activate = activation(self.config.ffn_activation)
-        hidden = self.fc1(x)
-        if self.config.use_glu_in_ffn:
-            gate, linear = jnp.split(hidden, 2, axis=-1)
-            hidden = activate(gate) * linear
-        else:
-            hidden = activate(hidden)
+        hidden = activated(self.fc1(x), self.config)
         return self.final_norm(x + self.fc2(hidden)), attention
 
 

@@ -23,6 +23,15 @@ def activation(name: str) -> Callable[[Array], Array]:
     }[name]
 
 
+def activated(hidden: Float[Array, "*B F"], config: ModelConfig) -> Float[Array, "*B G"]:
+    """Returns the inner values of a feed-forward layer; of a gated one the activated half times the other."""
+    activate = activation(config.ffn_activation)
+    if not config.use_glu_in_ffn:
+        return activate(hidden)
+    gate, linear = jnp.split(hidden, 2, axis=-1)
+    return activate(gate) * linear
+
+
 class LayerNorm(hk.LayerNorm):
     """Layer norm over the last axis, computed in float32 whatever the input's type."""
 
@@ -68,13 +77,7 @@ class AttentionLayer(hk.Module):
     ) -> tuple[Float[Array, "B L D"], Float[Array, "B H L M"] | None]:
         output, attention = self.attention(self.attention_norm(x), mask, tables, weights)
         x = x + output
-        activate = activation(self.config.ffn_activation)
-        hidden = self.fc1(self.final_norm(x))
-        if self.config.use_glu_in_ffn:
-            gate, linear = jnp.split(hidden, 2, axis=-1)
-            hidden = activate(gate) * linear
-        else:
-            hidden = activate(hidden)
+        hidden = activated(self.fc1(self.final_norm(x)), self.config)
         return x + self.fc2(hidden), attention
 
 

@@ -36,9 +36,9 @@ def mask_tokens(
     recipe: PretrainingRecipe,
 ) -> tuple[Int32[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
     """Returns what the model reads, and which positions it is asked for (never <cls> or another special)."""
-    spans = recipe.masking == SPANS
-    wanted = _span_tokens(random, tokens.shape, kmers.k, recipe.masked_fraction) if spans else None
-    if wanted is None:
+    if recipe.masking == SPANS:
+        wanted = _span_tokens(random, tokens.shape, kmers.k, recipe.masked_fraction)
+    else:
         wanted = random.random(tokens.shape) < recipe.masked_fraction
     chosen = wanted & ~np.isin(tokens, kmers.special_ids)
     fate = random.random(tokens.shape)
