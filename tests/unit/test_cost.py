@@ -139,3 +139,16 @@ def test_the_script_counts_what_is_left(tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "4 of 5 runs to do: 8 jobs," in printed and "GPU hours" in printed
     assert "Sizes of 1 genomes are assumed (a)" in printed
+
+
+def test_fine_tuning_reads_its_rows_forwards_and_backwards_in_every_fold():
+    task = {
+        **TASK, "suite": "annotation", "task": "splice_donor", "max_examples": 100, "folds": 5,
+        "fine_tune": {"method": "ia3", "steps": 20, "batch_size": 4},
+    }  # fmt: skip
+    work = cost.fine_tune_work(task, FACTS, str)
+    assert work.tokens == 5 * 20 * 4 * 3 * (600 / 6 + 1) and work.jobs == 1
+    less = cost.fine_tune_work({**task, "context_bp": 60}, FACTS, str)
+    assert less.tokens == 5 * 20 * 4 * 3 * (60 / 6 + 1)
+    longer = cost.task_work({**task, "length_bp": 1200}, FACTS, str)
+    assert longer.tokens == 100 * (1200 / 6 + 1)

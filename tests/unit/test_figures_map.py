@@ -7,7 +7,7 @@ from figure_checks import assert_readable
 from toy_genes import CONTIG, toy_annotation
 
 from dnalm.errors import UserError
-from dnalm.figures import embedding_map, map_data, projection, window_classes
+from dnalm.figures import embedding_map, map_data, projection, style, window_classes
 
 
 def windows_of(*spans):
@@ -107,12 +107,16 @@ def table_of(count, columns=("overlaps", "gc")):
     return table[["x", "y", *columns]]
 
 
+@pytest.mark.parametrize("width_mm", [style.COLUMN_MM, style.PAGE_MM])
 @pytest.mark.parametrize("kind", ["PCA", "t-SNE"])
 @pytest.mark.parametrize("columns", [("overlaps", "gc"), ("overlaps",), ("gc",)])
-def test_the_map_can_be_read(kind, columns):
+def test_the_map_can_be_read(kind, columns, width_mm):
     table = table_of(400, columns)
     made = projection.Projection(table[["x", "y"]].to_numpy(), kind, (0.5, 0.2))
-    texts = assert_readable(embedding_map.plot_map(table, made, "Model: demo_nt, layer 3, n = 400 windows."))
+    note = "Model: demo_nt, layer 3, n = 400 windows."
+    figure = embedding_map.plot_map(table, made, note, width_mm)
+    texts = assert_readable(figure)
+    assert style.size_mm(figure)[0] <= width_mm + 0.01
     if "overlaps" in columns:
         assert {f"{name}\nn = 100" for name in embedding_map.COLOURS} <= set(texts)
     if kind == "PCA":
@@ -127,3 +131,21 @@ def test_windows_without_gc_are_left_out_of_that_panel():
     figure = embedding_map.plot_map(table, made, "x")
     gc_dots = figure.axes[1].collections[0]
     assert len(gc_dots.get_offsets()) == 40
+
+
+def test_panels_stand_below_each_other_in_a_column():
+    table = table_of(50)
+    made = projection.Projection(table[["x", "y"]].to_numpy(), "PCA", (0.5, 0.2))
+    column, page = (
+        embedding_map.plot_map(table, made, "x", width) for width in (style.COLUMN_MM, style.PAGE_MM)
+    )
+    first, second = (column.axes[place].get_position() for place in (0, 1))
+    assert first.x0 == pytest.approx(second.x0) and second.y1 < first.y0
+    assert page.axes[0].get_position().y0 == pytest.approx(page.axes[1].get_position().y0)
+
+
+def test_windows_without_any_gc_are_a_gap(caplog):
+    table = table_of(20).assign(gc=np.nan)
+    made = projection.Projection(table[["x", "y"]].to_numpy(), "PCA", (0.5, 0.2))
+    assert "no value" in assert_readable(embedding_map.plot_map(table, made, "x"))
+    assert caplog.text.count("no window has a GC content") == 1

@@ -1,5 +1,6 @@
 """The style: size, fonts, files that are the same each time."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,10 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from figure_tables import task_summary
+from figure_checks import assert_readable
+from figure_tables import expression_metrics, expression_predictions, task_summary
 
-from dnalm.figures import benchmark, style
+from dnalm.figures import benchmark, style, vocabulary
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -56,8 +58,9 @@ def test_files_hold_no_date_and_no_version(stem):
 PROGRAM = """
 import sys
 sys.path[:0] = {paths!r}
-from figure_tables import task_summary
-from dnalm.figures import benchmark, style
+from figure_checks import assert_readable
+from figure_tables import expression_metrics, expression_predictions, task_summary
+from dnalm.figures import benchmark, style, vocabulary
 style.save(benchmark.plot_tasks(task_summary(), "Probes."), sys.argv[1], task_summary(), "Tasks")
 """
 
@@ -109,3 +112,56 @@ def test_wrapped_text_fits_its_width():
     )
     for width_mm in (60.0, 81.0, 176.0):
         assert all(style.text_width_mm(line) <= width_mm for line in style.wrap(text, width_mm))
+
+
+def width_of(path):
+    root = ElementTree.parse(path).getroot()  # noqa: S314 (our own file)
+    return float(root.get("width").removesuffix("pt")) / 72 * 25.4
+
+
+def vocabularies(cycles=(100, 200, 400, 600, 1000), k=(2, 4)):
+    rows = [
+        (cycle, cycle + 9, k_mer, "validation", 0.1 * 4.0**-k_mer * (2 + place), 0.001, 512, 2.0 + place, 9)
+        for place, cycle in enumerate((0, *cycles))
+        for k_mer in k
+    ]
+    return pd.DataFrame(rows, columns=list(vocabulary.COLUMNS))
+
+
+def saved(table, path):
+    table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, sep="\t", index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("step", "inputs"),
+    [
+        ("plot_tasks", {"--leaderboard": lambda: task_summary().assign(origin="here")}),
+        ("plot_expression", {"--metrics": expression_metrics, "--predictions": expression_predictions}),
+        ("plot_vocabulary", {"--table": vocabularies}),
+    ],
+)
+def test_programs_write_both_widths(tmp_path, step, inputs):
+    words = []
+    for option, make in inputs.items():
+        suffix = ".parquet" if option == "--predictions" else ".tsv"
+        words += [option, saved(make(), tmp_path / f"{option.strip('-')}{suffix}")]
+    stem = tmp_path / "out" / "figure"
+    for _ in range(2):
+        files = {path.name: path.read_bytes() for path in stem.parent.glob("*")}
+        assert importlib.import_module(step).main([*words, "--output-stem", str(stem)]) == 0
+        assert not files or files == {path.name: path.read_bytes() for path in stem.parent.glob("*")}
+    endings = (".svg", ".png", ".85mm.svg", ".85mm.png", ".tsv")
+    assert {path.name for path in stem.parent.iterdir()} == {f"figure{ending}" for ending in endings}
+    assert width_of(tmp_path / "out" / "figure.svg") == pytest.approx(180, abs=0.01)
+    assert width_of(tmp_path / "out" / "figure.85mm.svg") == pytest.approx(85, abs=0.01)
+
+
+@pytest.mark.parametrize("width_mm", [style.COLUMN_MM, style.PAGE_MM])
+@pytest.mark.parametrize("cycles", [(4, 16), (100, 200, 400, 600, 1000, 2000, 5000), range(100, 1100, 100)])
+def test_vocabularies_can_be_read(cycles, width_mm):
+    figure = vocabulary.plot(vocabularies(tuple(cycles), (1, 2, 3, 6)), width_mm)
+    texts = assert_readable(figure)
+    assert f"{max(cycles):,}" in texts and {"a", "b", "k = 1", "k = 6"} <= set(texts)
+    first, second = (axes.get_position() for axes in figure.axes)
+    assert (second.y1 < first.y0) == (width_mm == style.COLUMN_MM)

@@ -1,5 +1,7 @@
 """The track figure: which genes, what is drawn of them, and that it can be read."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,10 @@ from figure_checks import assert_readable
 from toy_genes import CONTIG, GENES, LENGTH_BP, toy_annotation, toy_tracks
 
 from dnalm.errors import UserError
-from dnalm.figures import gene_models, genes, palette, track_data, tracks
+from dnalm.figures import gene_models, genes, palette, style, track_data, tracks
 
 REGION = (CONTIG, 0, LENGTH_BP)
+BOTH = pytest.mark.parametrize("width_mm", [style.COLUMN_MM, style.PAGE_MM])
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +157,35 @@ def test_strands_are_mirrored_and_gaps_are_marked(panels):
     assert hatched and min(patch.get_x() for patch in hatched) >= 22_600
 
 
-@pytest.mark.parametrize("width_mm", [85.0, 180.0])
+@BOTH
 def test_both_widths_can_be_read(panels, width_mm):
-    assert_readable(tracks.plot_tracks(panels, "Model: toy. " + genes.RULES[0].text, width_mm))
+    figure = tracks.plot_tracks(panels, "Model: toy. " + genes.RULES[0].text, width_mm)
+    assert_readable(figure)
+    assert sum(low <= tick <= high for tick, low, high in ticks(figure.axes[4])) >= 3
 
 
-def test_a_model_of_both_strands_is_drawn_above_the_line(tmp_path):
+def ticks(axes):
+    return [(tick, *axes.get_xlim()) for tick in axes.get_xticks()]
+
+
+@BOTH
+def test_long_names_and_crowded_genes_can_be_read(folder, width_mm):
+    table = toy_annotation()
+    table["gene_name"] = table["gene_id"].map({"plus2": "a_rather_long_gene_name-RA"}).fillna("")
+    gene = genes.find_genes(table, ["plus2"])[0]
+    wide = dataclasses.replace(gene, start=19_000, end=64_000)
+    panels = [track_data.make_panel(folder, table, one, {CONTIG: LENGTH_BP}) for one in (gene, wide)]
+    texts = assert_readable(tracks.plot_tracks(panels, "Toy.", width_mm))
+    place = f"a_rather_long_gene_name-RA (plus2), c1:20,001{palette.DASH}22,600, plus strand,"
+    assert f"{place}{' ' if width_mm == style.PAGE_MM else chr(10)}2 introns" in texts
+
+
+@BOTH
+def test_a_model_of_both_strands_is_drawn_above_the_line(tmp_path, width_mm):
     folder = toy_tracks(tmp_path / "both", strands=())
     gene = genes.find_genes(toy_annotation(), ["minus3"])[0]
     figure = tracks.plot_tracks(
-        [track_data.make_panel(folder, toy_annotation(), gene, {CONTIG: LENGTH_BP})], "Toy."
+        [track_data.make_panel(folder, toy_annotation(), gene, {CONTIG: LENGTH_BP})], "Toy.", width_mm
     )
     assert figure.axes[0].get_ylim()[0] == 0
     assert palette.MINUS not in assert_readable(figure)

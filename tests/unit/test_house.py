@@ -30,6 +30,7 @@ ROWS = (
     ("bigwig",),
     ("stitching", "tracks", "metrics"),
     ("segmentation", "embeddings"),
+    ("attention",),
     ("training",),
     ("vocabulary",),
     ("folds", "baselines"),
@@ -41,6 +42,7 @@ ROWS = (
     ("figures",),
     ("elements",),
     ("report",),
+    ("browser",),
     ("pretrained",),
 )
 
@@ -133,8 +135,13 @@ STEPS_OF = {
         "train_segmentation",
         "finetune",
         "tokenizer",
+        "tokens",
+        "attention",
     ),
-    "gpu": ("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
+    "gpu": (
+        *("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),
+        *("tokens", "attention"),
+    ),
     "analysis": (
         "evaluate",
         "elements",
@@ -143,7 +150,9 @@ STEPS_OF = {
         "leaderboard",
         "expression",
         "figures",
+        "papers",
         "report",
+        "browser",
         "cost",
     ),
 }

@@ -134,5 +134,7 @@ def test_a_score_without_spread_or_interval():
     row |= dict.fromkeys(["low", "high", "difference", "difference_low", "difference_high"], np.nan)
     table = tasks.leaderboard_table(pd.DataFrame([row]), {"t": "T"})
     cells = ["T", "MCC", "M", "m", "published (1)", "0.500"]
-    assert table.rows == [[*cells, "\u2013", "\u2013", "\u2013"]] and table.sortable
+    assert table.rows == [[*cells, "\u2013", "\u2013", "\u2013"]]
+    assert not table.sortable, "one row"
+    assert table.tsv.splitlines()[1].startswith("T\tMCC\tM")
     assert table.note.endswith("(1) A; read off a figure; from memory, unsure.")

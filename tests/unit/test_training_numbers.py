@@ -1,5 +1,6 @@
 """Training's numbers against values worked out by hand: schedule, averages, losses, scores, coordinates."""
 
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -273,3 +274,37 @@ def test_a_given_encoder_is_kept_and_the_head_starts_at_the_frequencies():
     bias = np.asarray(folded[head]["b"]).reshape(3, 2, 2)
     np.testing.assert_allclose(bias[:, 0, 1] - bias[:, 0, 0], np.log(0.2 / 0.8), rtol=1e-5)
     np.testing.assert_allclose(bias[:, 1, 1], np.log(1e-6), rtol=1e-4)
+
+
+def test_a_model_of_the_same_elements_gives_its_head_too():
+    settings = recipe.SegmentationRecipe(
+        tokenizer="v2_3mer",
+        embed_dim=8,
+        num_layers=1,
+        attention_heads=2,
+        ffn_embed_dim=8,
+        features=("exon", "CDS"),
+    )
+    config = recipe.model_config(settings, settings.features, "own_strand")
+    trained = segmentation.models.init_params(config, 5)
+    tensors = {module: {name: in_memory(leaf) for name, leaf in p.items()} for module, p in trained.items()}
+    longer = recipe.model_config(
+        dataclasses.replace(settings, window_bp=2 * settings.window_bp), settings.features, "own_strand"
+    )
+    params = segmentation.start_params(
+        longer, settings, [0.2, 0.1], Checkpoint(tensors, config, Path("initial"))
+    )
+    folded = composition.fold(params, composition.kmer_features(tokenizer("v2_3mer")))
+    assert set(folded) == set(trained)
+    for name in trained:
+        for leaf in trained[name]:
+            np.testing.assert_array_equal(folded[name][leaf], trained[name][leaf])
+    other = dataclasses.replace(settings, features=("exon", "intron"))
+    fresh = segmentation.start_params(
+        recipe.model_config(other, other.features, "own_strand"),
+        other,
+        [0.2, 0.1],
+        Checkpoint(tensors, config, Path("initial")),
+    )
+    head = next(name for name in fresh if name.endswith(segmentation.HEAD))
+    assert not np.array_equal(fresh[head]["w"], trained[head]["w"]), "other elements, another head"

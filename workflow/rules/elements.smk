@@ -91,3 +91,33 @@ rule export_zarr:
     shell:
         'python "$SCRIPTS"/export_zarr.py --tracks {params.folder:q} --genome {input.genome:q}'
         " --output {params.store:q} 2> {log:q}"
+
+
+rule make_browser:
+    input:
+        tracks="results/species/{species}/segmentation/{run}/manifest.json",
+        bed="results/species/{species}/segmentation/{run}/elements.bed",
+        genome="results/species/{species}/genome.fa",
+        index="results/species/{species}/genome.fa.fai",
+        annotation=hub_annotation,
+    output:
+        page="results/browser/{species}.{run}.html",
+    log:
+        "results/logs/make_browser/{species}.{run}.log",
+    benchmark:
+        "results/runtimes/make_browser/{species}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(SETTINGS["segmentation"]),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        version=VERSIONS["browser"],
+        options=browser_options,
+        folder=lambda wildcards, input: str(Path(input.bed).parent),
+    shell:
+        'python "$SCRIPTS"/make_browser.py --tracks {params.folder:q} --genome {input.genome:q}'
+        " {params.options:q} --output {output.page:q} 2> {log:q}"

@@ -13,6 +13,8 @@ rule plot_tracks:
             labels={"species": "{species}", "run": "{run}"},
         ),
         png="results/figures/tracks.{species}.{run}.png",
+        column_svg="results/figures/tracks.{species}.{run}.85mm.svg",
+        column_png="results/figures/tracks.{species}.{run}.85mm.png",
         table="results/figures/tracks.{species}.{run}.tsv",
     log:
         "results/logs/plot_tracks/{species}.{run}.log",
@@ -48,6 +50,8 @@ rule plot_expression:
             labels={"species": "{species}", "run": "{run}"},
         ),
         png="results/figures/expression.{species}.{run}.png",
+        column_svg="results/figures/expression.{species}.{run}.85mm.svg",
+        column_png="results/figures/expression.{species}.{run}.85mm.png",
         table="results/figures/expression.{species}.{run}.tsv",
     log:
         "results/logs/plot_expression/{species}.{run}.log",
@@ -81,6 +85,8 @@ rule plot_tasks:
             category="Probe tasks",
         ),
         png="results/figures/tasks.png",
+        column_svg="results/figures/tasks.85mm.svg",
+        column_png="results/figures/tasks.85mm.png",
         table="results/figures/tasks.tsv",
     log:
         "results/logs/plot_tasks/tasks.log",
@@ -113,6 +119,8 @@ rule plot_embedding_map:
             labels={"species": "{species}", "run": "{run}"},
         ),
         png="results/figures/map.{species}.{run}.png",
+        column_svg="results/figures/map.{species}.{run}.85mm.svg",
+        column_png="results/figures/map.{species}.{run}.85mm.png",
         table="results/figures/map.{species}.{run}.tsv",
     log:
         "results/logs/plot_embedding_map/{species}.{run}.log",

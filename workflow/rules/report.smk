@@ -57,6 +57,7 @@ rule make_report:
         genomes=genome_files(),
         embeddings=embedding_files(),
         segmentation=segmentation_files(),
+        browsers=browser_pages(),
         tasks=task_files(),
         expression=expression_files(),
     output:
@@ -75,6 +76,7 @@ rule make_report:
         version=VERSIONS["report"],
         stems=[f"results/figures/{stem}" for stem in figure_stems()],
         cards=options(cards=model_cards()),
+        browsers=options(browsers=browser_pages()),
     shell:
         'python "$SCRIPTS"/make_report.py --config {input.settings:q} --results results'
-        " --figures {params.stems:q} {params.cards:q} --output {output.html:q} 2> {log:q}"
+        " --figures {params.stems:q} {params.cards:q} {params.browsers:q} --output {output.html:q} 2> {log:q}"

@@ -49,6 +49,8 @@ rule plot_vocabulary:
             labels={"tokenizer": "{tokenizer}"},
         ),
         png="results/figures/vocabulary.{tokenizer}.png",
+        column_svg="results/figures/vocabulary.{tokenizer}.85mm.svg",
+        column_png="results/figures/vocabulary.{tokenizer}.85mm.png",
         table="results/figures/vocabulary.{tokenizer}.tsv",
     log:
         "results/logs/plot_vocabulary/{tokenizer}.log",

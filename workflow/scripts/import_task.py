@@ -32,6 +32,7 @@ def parse_arguments(argv):
         help="drop: leave out training rows that are related to test rows")  # fmt: skip
     add("--max-examples", type=int, help="at most so many rows of each split, chosen at random")
     add("--seed", type=int, default=0, help="of the choice of rows and of the folds")
+    add("--context-bp", type=int, help="bases kept in the middle of each sequence (default: all)")
     add("--output", type=Path, required=True, help="Parquet file to write")
     return parser.parse_args(argv)
 
@@ -46,6 +47,7 @@ def main(argv=None) -> None:
     source = load.find_source(arguments.record, own, arguments.suite, arguments.task, arguments.type)
     records = load.load_records(source, arguments.max_examples, arguments.seed)
     settings = {"fold_count": arguments.folds, "duplicates": arguments.duplicates, "seed": arguments.seed}
+    settings |= {"context_bp": arguments.context_bp} if arguments.context_bp else {}
     task = tasks.assemble(records, source.type, **settings, where=source.name)
     differences = expectations.compare(source.published, records, task.classes) if source.published else []
     leakage.say(task.leaks, source.name)

@@ -17,6 +17,7 @@ def parse_arguments(argv):
     add("--results", default="results", help="folder of results")
     add("--figures", nargs="*", default=[], metavar="STEM", help="figures to show, paths without suffix")
     add("--cards", nargs="*", default=[], metavar="MODEL=FILE", help="model cards, Markdown")
+    add("--browsers", nargs="*", default=[], metavar="HTML", help="pages of the genome browser (make_browser.py)")
     add("--output", required=True, help="HTML file to write")
     return parser.parse_args(argv)
 
@@ -36,7 +37,8 @@ def main(argv=None) -> None:
     from dnalm.report.sources import Sources
 
     cards = dict(name_and_path(card) for card in arguments.cards)
-    sources = Sources(files.read_json(arguments.config), arguments.results, arguments.figures, cards)
+    settings, browsers = files.read_json(arguments.config), arguments.browsers
+    sources = Sources(settings, arguments.results, arguments.figures, cards, browsers)
     files.write_text(arguments.output, page.build(sources))
 
 

@@ -26,6 +26,8 @@ def parse_arguments(argv):
     add("--folds", type=int, default=10, help="number of folds")
     add("--max-examples", type=int, default=4000, help="of both classes together")
     add("--seed", type=int, default=0, help="of the choice of examples and folds")
+    add("--length-bp", type=int, help="of the windows, a multiple of 6 (default: the table's)")
+    add("--context-bp", type=int, help="bases kept in the middle of each window (default: all)")
     add("--output", type=Path, required=True, help="Parquet file to write")
     return parser.parse_args(argv)
 
@@ -41,11 +43,12 @@ def main(argv=None) -> None:
     table = annotation.load_annotation(arguments.annotation)
     settings = {
         "regions": arguments.regions,
-        "length_bp": row["length_bp"],
+        "length_bp": arguments.length_bp or row["length_bp"],
         "fold_count": arguments.folds,
         "max_examples": arguments.max_examples,
         "seed": arguments.seed,
     }
+    settings |= {"context_bp": arguments.context_bp} if arguments.context_bp else {}
     with Genome(arguments.genome) as genome:
         task = tasks.make_annotation_task(row["type"], genome, table, **settings)
     leaks = leakage.report(task, leakage.relate(task))

@@ -1,7 +1,8 @@
 """Draws a map of window embeddings, coloured by what the windows overlap and by GC content.
 
 In: an .h5ad file of embeddings; an annotation table, a genome (soft-masked or not), or both.
-Out: STEM.svg, STEM.png and STEM.tsv (one row per drawn window).
+Out: STEM.svg and STEM.png (180 mm wide), STEM.85mm.svg and STEM.85mm.png, and
+STEM.tsv (one row per drawn window).
 """
 
 import sys
@@ -33,8 +34,10 @@ def main(argv=None) -> None:
     projection = map_data.project(drawn.values, arguments.seed)
     windows = windows.assign(x=projection.coordinates[:, 0], y=projection.coordinates[:, 1])
     note = map_data.note(embedded, drawn, windows, projection, rule)
-    figure = embedding_map.plot_map(windows, projection, note)
-    style.save(figure, arguments.output_stem, windows, f"Map of window embeddings: {embedded.label}")
+    style.save_widths(
+        lambda width_mm: embedding_map.plot_map(windows, projection, note, width_mm),
+        arguments.output_stem, windows, f"Map of window embeddings: {embedded.label}",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Draws observed against predicted expression, and the R2 of every set of features beside it.
 
 In: the table and the predictions of one expression run.
-Out: STEM.svg, STEM.png and STEM.tsv (the drawn genes).
+Out: STEM.svg and STEM.png (180 mm wide), STEM.85mm.svg and STEM.85mm.png, and STEM.tsv (the drawn genes).
 """
 
 import sys
@@ -41,10 +41,12 @@ def main(argv=None) -> None:
         f"{column}. Panel a: ridge regression on {label}, windows around the TSS, n = {genes:,} genes, "
         f"{folds} folds; genes with overlapping or near-identical windows share a fold."
     )
-    figure = expression.plot_expression(chosen, metrics, note, arguments.unit)
     species = arguments.species.replace("_", " ").capitalize()
     title = f"Expression{' of ' if species else ''}{species}, observed against predicted: {label}"
-    style.save(figure, arguments.output_stem, chosen, title)
+    style.save_widths(
+        lambda width_mm: expression.plot_expression(chosen, metrics, note, arguments.unit, width_mm),
+        arguments.output_stem, chosen, title,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

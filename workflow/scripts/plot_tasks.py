@@ -1,7 +1,7 @@
 """Draws the headline scores of all tasks, baselines beside every model.
 
 In: leaderboard.tsv (make_leaderboard.py).
-Out: STEM.svg, STEM.png and STEM.tsv (the drawn scores).
+Out: STEM.svg and STEM.png (180 mm wide), STEM.85mm.svg and STEM.85mm.png, and STEM.tsv (the drawn scores).
 """
 
 import sys
@@ -23,8 +23,10 @@ def main(argv=None) -> None:
     from dnalm.figures import benchmark, style
 
     table = benchmark.gather(arguments.leaderboard)
-    figure = benchmark.plot_tasks(table, benchmark.NOTE)
-    style.save(figure, arguments.output_stem, table, "Probe tasks: scores of models and baselines")
+    style.save_widths(
+        lambda width_mm: benchmark.plot_tasks(table, benchmark.NOTE, width_mm),
+        arguments.output_stem, table, "Probe tasks: scores of models and baselines",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Draws predicted elements along genes, with the annotated gene models below.
 
 In: a segmentation run's folder of bigWigs, an annotation table.
-Out: STEM.svg, STEM.png and STEM.tsv (the drawn probabilities, one row per bin).
+Out: STEM.svg and STEM.png (180 mm wide), STEM.85mm.svg and STEM.85mm.png, and
+STEM.tsv (the drawn probabilities, one row per bin).
 """
 
 import sys
@@ -40,9 +41,11 @@ def main(argv=None) -> None:
         chosen, how = genes.find_genes(table, arguments.genes), "Genes named by the user."
     panels = [track_data.make_panel(arguments.tracks, table, gene, lengths) for gene in chosen]
     model = f"Model: {arguments.model}. " if arguments.model else ""
-    figure = tracks.plot_tracks(panels, model + how)
     title = f"Predicted elements of {', '.join(gene.name for gene in chosen)}"
-    style.save(figure, arguments.output_stem, track_data.track_table(panels), title)
+    style.save_widths(
+        lambda width_mm: tracks.plot_tracks(panels, model + how, width_mm),
+        arguments.output_stem, track_data.track_table(panels), title,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

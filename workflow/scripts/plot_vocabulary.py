@@ -1,7 +1,7 @@
 """Draws next-k-mer accuracy against the number of merge cycles, and the tokens' length.
 
 In: cycles.tsv of train_tokenizer.py.
-Out: STEM.svg, STEM.png and STEM.tsv (the drawn rows).
+Out: STEM.svg and STEM.png (180 mm wide), STEM.85mm.svg and STEM.85mm.png, and STEM.tsv (the drawn rows).
 """
 
 import sys
@@ -26,7 +26,7 @@ def main(argv=None) -> None:
     table = vocabulary.read(arguments.table)
     species = arguments.species.replace("_", " ").capitalize()
     title = f"Byte-pair vocabularies{' of ' if species else ''}{species}: next-k-mer accuracy"
-    style.save(vocabulary.plot(table), arguments.output_stem, table, title)
+    style.save_widths(lambda width_mm: vocabulary.plot(table, width_mm), arguments.output_stem, table, title)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,10 @@ def used_models():
         for section in configuration.RUN_SECTIONS
         for run in SETTINGS[section].values()
     ]
-    return {model for run in runs for model in configuration.models_of(run)}
+    drawn = configuration.models_of_papers(SETTINGS["figures"]["papers"])
+    return {model for run in runs for model in configuration.models_of(run)} | set(
+        drawn
+    )
 
 
 def published_models():

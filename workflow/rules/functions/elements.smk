@@ -11,7 +11,26 @@ def element_files():
         for species in settings["species"]:
             folder = f"results/species/{species}/segmentation/{run}"
             files += [f"{folder}/{name}" for name in names]
-    return files
+    return files + browser_pages()
+
+
+def browser_pages():
+    """Returns a page of the genome browser for each run that makes files for browsers."""
+    return [
+        f"results/browser/{species}.{run}.html"
+        for run, settings in SETTINGS["segmentation"].items()
+        for species in (settings["species"] if settings["hub"] else [])
+    ]
+
+
+def browser_options(wildcards, input):
+    run, entry = SETTINGS["segmentation"][wildcards.run], SPECIES[wildcards.species]
+    held_out = ", ".join(entry["held_out"])
+    return options(
+        annotation=input.annotation or None,
+        title=f"{wildcards.species.replace('_', ' ').capitalize()}: {run['model']}",
+        note=f"Held out of training: {held_out}." if held_out else None,
+    )
 
 
 def element_options(wildcards):

@@ -1,7 +1,7 @@
 # what the rules of figures.smk ask of the configuration
 
 
-ENDINGS = ("svg", "png", "tsv")
+ENDINGS = ("svg", "png", "85mm.svg", "85mm.png", "tsv")
 
 
 def figure_stems():
@@ -16,6 +16,8 @@ def figure_stems():
         stems += [
             f"map.{species}.{run}" for species in SETTINGS["embeddings"][run]["species"]
         ]
+    for name in SETTINGS["figures"]["papers"]:
+        stems += paper_stems(name)
     return stems
 
 

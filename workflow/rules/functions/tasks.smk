@@ -79,6 +79,7 @@ def import_task_options(wildcards, input):
         folds=settings["folds"],
         duplicates=settings["duplicates"],
         max_examples=settings["max_examples"],
+        context_bp=settings.get("context_bp"),
     )
 
 
@@ -137,6 +138,8 @@ def task_data_options(wildcards):
         regions=region_list(settings["regions"], species),
         folds=settings["folds"],
         max_examples=settings["max_examples"],
+        length_bp=settings.get("length_bp"),
+        context_bp=settings.get("context_bp"),
     )
 
 

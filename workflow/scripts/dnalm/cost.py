@@ -38,6 +38,8 @@ START_MINUTES, MARGIN, LEAST_MINUTES = (
 GENOME_MINUTES_PER_GB = 240  # of a step that reads a whole genome's tracks or windows once
 ASSUMED_BP = 1_000_000_000  # of a genome that is not here and has no genome_mb
 GZIP_RATIO = 4  # bases per byte of a compressed FASTA
+FINE_TUNING = {"steps": 10_000, "batch_size": 8, "accumulation": 1}  # as finetune.py's
+BACKWARD = 3  # a step forwards and backwards, in steps forwards
 GENES, GENE_BP = 30_000, 3_000  # windows of kind tss: so many, or one per so many bases
 ROWS, ROW_BP = 30_000, 1_000  # of a published task that does not say; bases per row of one's own
 TRACK_BYTES, SHARD_BYTES = 1.0, 2.0  # per base of one track: a bigWig at resolution 0.001, an unfinished run
@@ -178,13 +180,31 @@ def task_work(
     return Work(tokens, embeddings, disk * embeddings)
 
 
+def fine_tune_work(task: Mapping[str, Any], facts: ModelFacts, resource: Callable[[str], str]) -> Work:
+    """Returns the work of fine-tuning a model on all folds of a task, if no fold ends before its last step.
+
+    Each step reads its rows forwards and backwards, each fold its validation and test rows at every look.
+    """
+    _, length_bp = _task_size(task, resource)
+    numbers = {**FINE_TUNING, **task["fine_tune"]}
+    rows = float(numbers["steps"] * numbers["batch_size"] * numbers["accumulation"] * BACKWARD)
+    tokens = task["folds"] * rows * facts.spacing.tokens_of(round(length_bp))
+    return Work(tokens, 1, 0.0)
+
+
 def _task_size(task: Mapping[str, Any], resource: Callable[[str], str]) -> tuple[int, float]:
     """Returns a task's sequences and their length, as far as they are known before it is there."""
+    rows, length_bp = _whole_size(task, resource)
+    return rows, min(length_bp, float(task.get("context_bp", length_bp)))
+
+
+def _whole_size(task: Mapping[str, Any], resource: Callable[[str], str]) -> tuple[int, float]:
     if task["suite"] in SUITES:
         published = suite_task(task["suite"], task["task"])
         return sum(published.sizes.values()) or ROWS, float(published.longest_bp or ROW_BP)
     if task["suite"] == "annotation":
-        return task["max_examples"], float(task_row(task["task"])["length_bp"])
+        length_bp = task.get("length_bp") or task_row(task["task"])["length_bp"]
+        return task["max_examples"], float(length_bp)
     paths = [Path(resource(task[key])) for key in ("data", "validation_data", "test_data") if key in task]
     size = sum(path.stat().st_size for path in paths if path.is_file())
     return max(1, size // ROW_BP), float(ROW_BP)
@@ -257,4 +277,8 @@ def cost_table(
                 folder = results / "tasks" / (f"{task}.{species}" if species else task)
                 place = (species or "-", f"tasks/{task}")
                 add(place, model, wanted["precision"], (math.nan, "task"), work, folder / "summary.tsv")
+                if tuning := wanted.get("fine_tune"):
+                    work = fine_tune_work(wanted, model_facts(model), resource)
+                    place, done = (species or "-", f"tasks/{task}/{tuning['method']}"), folder / "summary.tsv"
+                    add(place, model, wanted["precision"], (math.nan, "task"), work, done)
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -133,6 +133,8 @@ def other_data(content: Mapping[str, Any]) -> str:
     most = content["settings"].get("max_examples")
     if most and most < read:
         return f"{most:,} of {read:,} test rows, by max_examples"
+    if kept := content["settings"].get("context_bp"):
+        return f"{kept:,} bases of each sequence, by context_bp"
     row = suites.suite_task(content["suite"], content["task"])
     expected = row.sizes.get("test")
     if row.sources["sizes"] == "verified" and expected != read:

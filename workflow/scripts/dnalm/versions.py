@@ -20,6 +20,10 @@ VERSIONS = {
     "leaderboard": 1,
     "expression": 1,
     "figures": 3,  # tasks from the leaderboard, many as lines
+    "papers": 1,
+    "tokens": 1,
+    "attention": 1,
+    "browser": 1,
     "report": 3,  # tasks without species, the leaderboard, related rows
     "cost": 1,
     "pretrain": 2,  # the recipe says more of its masking

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dnalm.config.papers import complete_papers
 from dnalm.config.tasks import complete_task
 from dnalm.errors import UserError
 from dnalm.models.config import stretched
@@ -142,13 +143,14 @@ def resolve(
     """
     defaults = config.get("defaults", {})
     species = {
-        name: _complete_species(name, entry, defaults, where) for name, entry in config["species"].items()
+        name: _complete_species(name, entry, defaults, where)
+        for name, entry in config.get("species", {}).items()
     }
     resolved: dict[str, Any] = {
         "title": config.get("title", "DNA language models from genomes to figures"),
         "species": species,
         "models": dict(config.get("models", {})),
-        "figures": {"maps": {}, "tracks": {}, **config.get("figures", {})},
+        "figures": {"maps": {}, "tracks": {}, "papers": {}, **config.get("figures", {})},
         "training": dict(config.get("training", {})),
         "tokenizers": dict(config.get("tokenizers", {})),
     }
@@ -167,6 +169,8 @@ def resolve(
             run["species"] = _species_of(run["species"], section, name, species, where)
             resolved[section][name] = run
     _check_runs(resolved, model_facts, where)
+    figures = resolved["figures"]
+    figures["papers"] = complete_papers(figures["papers"], resolved, model_facts, where)
     _fit_windows(resolved, model_facts, where)
     return resolved
 

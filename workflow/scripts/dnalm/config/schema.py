@@ -33,6 +33,8 @@ def check_schema(
     )
     if faults:
         raise _describe(faults[0], where)
+    if not ("species" in config or "tasks" in config):  # published tasks are of no species
+        raise UserError(where([]), "the key 'species' is missing", "Add it; see config/README.md.")
 
 
 def _describe(fault: Any, where: Callable[[Iterable[object]], str]) -> UserError:

@@ -12,8 +12,8 @@ ANNOTATION, OWN = "annotation", "own"
 FILES = ("data", "validation_data", "test_data")
 # suite -> keys that it needs, keys that it has no use for; published suites: PUBLISHED
 NEEDED = {ANNOTATION: ("task",), OWN: ("data", "type")}
-USELESS = {ANNOTATION: (*FILES, "type", "metric", "duplicates"), OWN: ("regions", "species")}
-PUBLISHED_NEEDED, PUBLISHED_USELESS = ("task",), (*FILES, "type", "metric", "regions", "species")
+USELESS = {ANNOTATION: (*FILES, "type", "metric", "duplicates"), OWN: ("regions", "species", "length_bp")}
+PUBLISHED_NEEDED, PUBLISHED_USELESS = ("task",), (*FILES, "type", "metric", *USELESS["own"])
 
 
 def complete_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dnalm.figures import benchmark_rows, palette, style
+from dnalm.figures import benchmark_rows, layout, palette, style
 from dnalm.figures.tables import (
     METRIC_NAMES,
     feature_colours,
@@ -31,6 +32,10 @@ MOST_FACETS = 6  # more tasks are drawn one per line
 MOST_COLUMNS = 3
 BAR_MM, BAR_SHARE = 4.6, 0.72  # room per bar, and the share of it that the bar fills
 TOP_MM, TITLE_MM, AXIS_MM, RIGHT_MM, GAP_MM = 1.5, 10.0, 11.0, 9.0, 10.0
+LABEL_GAP_MM, WIDEST_MM, LEAST_MM = 4.0, 80.0, 22.0  # beside labels; of a facet, at most and at least
+# In a narrow figure facets stand below each other, each with its title in one line.
+NARROW_BAR_MM, NARROW_TITLE_MM, NARROW_AXIS_MM = 3.8, 6.0, 10.0
+TALLEST_MM = 240.0  # about the height of a journal's page
 
 
 def gather(path: str | Path) -> pd.DataFrame:
@@ -41,6 +46,49 @@ def gather(path: str | Path) -> pd.DataFrame:
     """
     table = read_table(path, (*DRAWN_COLUMNS, "origin"), "leaderboard")
     return table.loc[table["origin"] == HERE, list(DRAWN_COLUMNS)].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the facets of a figure are laid out."""
+
+    labels: list[str]
+    columns: int
+    left_mm: float
+    facet_mm: float
+    bar_mm: float
+    title_mm: float
+    axis_mm: float
+
+    @property
+    def facet_tall_mm(self) -> float:
+        """The height of a facet without title and axis."""
+        return self.bar_mm * len(self.labels)
+
+    def height_mm(self, tasks: int) -> float:
+        """Returns the height of all facets."""
+        return -(-tasks // self.columns) * self.row_mm
+
+    @property
+    def row_mm(self) -> float:
+        """The height of a facet with title and axis."""
+        return self.facet_tall_mm + self.title_mm + self.axis_mm
+
+    def place(self, number: int) -> tuple[float, float]:
+        """Returns where a facet's title and axes begin: left and top in mm."""
+        row, column = divmod(number, self.columns)
+        return self.left_mm + column * (self.facet_mm + GAP_MM), TOP_MM + row * self.row_mm
+
+
+def _lay_out(pairs: list[tuple[str, str]], tasks: int, width_mm: float) -> Grid:
+    narrow = layout.is_narrow(width_mm)
+    labels = [layout.break_label(feature_label(*pair), width_mm / 2 - LABEL_GAP_MM) for pair in pairs]
+    left_mm = layout.widest_mm(labels) + LABEL_GAP_MM
+    room_mm = width_mm - left_mm - RIGHT_MM + GAP_MM
+    columns = 1 if narrow else max(1, min(MOST_COLUMNS, tasks, int(room_mm / (LEAST_MM + GAP_MM))))
+    bar_mm = max(NARROW_BAR_MM if narrow else BAR_MM, layout.label_height_mm(labels))
+    around = (NARROW_TITLE_MM, NARROW_AXIS_MM) if narrow else (TITLE_MM, AXIS_MM)
+    return Grid(labels, columns, left_mm, min(room_mm / columns - GAP_MM, WIDEST_MM), bar_mm, *around)
 
 
 def _draw_bar(axes: Axes, row: pd.Series | None, y: int, colour: str, low: float) -> bool:
@@ -80,16 +128,27 @@ def _draw_task(
 
 
 def _title(
-    figure: Figure, left_mm: float, top_mm: float, letter: str, task: str, table: pd.DataFrame
+    figure: Figure, left_mm: float, top_mm: float, letter: str, task: str, table: pd.DataFrame, room_mm: float
 ) -> None:
+    """Writes the task's name and below it species and n; in a narrow figure all in one line."""
     name, species = task_title(task)
     counts = table["n"].dropna()
-    style.panel_letter(figure, left_mm, top_mm, letter)
-    style.write_at(figure, left_mm + 4, top_mm + 0.2, name)
     count = f"n = {int(counts.max()):,}" if len(counts) else ""
-    style.write_at(figure, left_mm + 4, top_mm + 4.0, species, fontsize=style.SMALL_PT, style="italic")
-    gap_mm = style.text_width_mm(species, style="italic") + 1.5 if species else 0.0
-    style.write_at(figure, left_mm + 4 + gap_mm, top_mm + 4.0, count, fontsize=style.SMALL_PT)
+    species_mm = style.text_width_mm(species, style="italic") + 1.5 if species else 0.0
+    small = {"fontsize": style.SMALL_PT}
+    style.panel_letter(figure, left_mm, top_mm, letter)
+    left_mm += 4
+    if layout.is_narrow(style.size_mm(figure)[0]):
+        room_mm -= species_mm + style.text_width_mm(count) + 2
+        name, line = layout.shorten(name, room_mm, style.TEXT_PT), {"va": "baseline"}
+        style.write_at(figure, left_mm, top_mm + 2.4, name, **line)
+        left_mm += style.text_width_mm(name, style.TEXT_PT) + 2
+        style.write_at(figure, left_mm, top_mm + 2.4, species, style="italic", **line, **small)
+        style.write_at(figure, left_mm + species_mm, top_mm + 2.4, count, **line, **small)
+        return
+    style.write_at(figure, left_mm, top_mm + 0.2, layout.shorten(name, room_mm, style.TEXT_PT))
+    style.write_at(figure, left_mm, top_mm + 4.0, species, style="italic", **small)
+    style.write_at(figure, left_mm + species_mm, top_mm + 4.0, count, **small)
 
 
 def plot_tasks(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -> Figure:
@@ -100,39 +159,42 @@ def plot_tasks(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) 
     Args:
         table: DRAWN_COLUMNS; sd2 is 2 s.d. over folds, n counts examples.
         note: probe, folds and models, for the line below the figure.
+        width_mm: a narrow figure has one facet per row, or lines where these would be taller than a page.
     """
-    tasks = list(dict.fromkeys(table["task"]))
-    if len(tasks) > MOST_FACETS:
-        return benchmark_rows.plot_rows(table, note, width_mm)
-    pairs = feature_order(table)
-    colours, labels = feature_colours(pairs), [feature_label(*pair) for pair in pairs]
-    low = benchmark_rows.lowest(table)
+    tasks, pairs = list(dict.fromkeys(table["task"])), feature_order(table)
     folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
-    note += f" Bars: mean over {folds} folds of the metric named below; whiskers: ± 2 s.d. over folds;"
-    note += " grey: baselines."
+    bars = f"{note} Bars: mean over {folds} folds of the metric named below; whiskers: ± 2 s.d. over folds;"
+    bars += " grey: baselines."
     with style.applied():
-        columns = min(MOST_COLUMNS, len(tasks))
-        rows = -(-len(tasks) // columns)
-        label_mm = max(style.text_width_mm(label) for label in labels) + 4
-        facet_mm = (width_mm - label_mm - RIGHT_MM - GAP_MM * (columns - 1)) / columns
-        facet_mm = min(facet_mm, 80.0)
-        tall_mm, row_mm = BAR_MM * len(pairs), BAR_MM * len(pairs) + TITLE_MM + AXIS_MM
-        figure = style.new_figure(width_mm, TOP_MM + rows * row_mm + style.note_height_mm(note, width_mm))
-        gaps = 0
-        for place, task in enumerate(tasks):
-            row, column = divmod(place, columns)
-            left_mm, top_mm = label_mm + column * (facet_mm + GAP_MM), TOP_MM + row * row_mm
-            axes = style.add_axes(figure, left_mm, top_mm + TITLE_MM, facet_mm, tall_mm)
-            own = table[table["task"] == task]
-            gaps += _draw_task(axes, own, pairs, colours, low)
-            axes.set_yticks(range(len(pairs)), labels if column == 0 else [""] * len(pairs))
-            metric = str(own["metric"].iloc[0])
-            axes.set_xlabel(METRIC_NAMES.get(metric, metric))
-            letter = chr(ord("a") + place) if len(tasks) > 1 else ""
-            _title(figure, left_mm - 4, top_mm, letter, task, own)
+        grid, note_mm = _lay_out(pairs, len(tasks), width_mm), style.note_height_mm(bars, width_mm)
+        height_mm = TOP_MM + grid.height_mm(len(tasks)) + note_mm
+        too_tall = layout.is_narrow(width_mm) and height_mm > TALLEST_MM
+        if len(tasks) > MOST_FACETS or too_tall:
+            return benchmark_rows.plot_rows(table, note, width_mm)
+        figure = style.new_figure(width_mm, height_mm)
+        gaps = sum(_draw_facet(figure, table, task, pairs, grid, place) for place, task in enumerate(tasks))
         if gaps:
             style.log.warning(
                 "tasks: a value is missing in %d of %d tasks and drawn as a gap", gaps, len(tasks)
             )
-        style.add_note(figure, note)
+        style.add_note(figure, bars)
     return figure
+
+
+def _draw_facet(
+    figure: Figure, table: pd.DataFrame, task: str, pairs: list[tuple[str, str]], grid: Grid, place: int
+) -> bool:
+    """Draws one task's title, bars and axis; returns whether a value is missing."""
+    width_mm, own = style.size_mm(figure)[0], table[table["task"] == task]
+    left_mm, top_mm = grid.place(place)
+    axes = style.add_axes(figure, left_mm, top_mm + grid.title_mm, grid.facet_mm, grid.facet_tall_mm)
+    gap = _draw_task(axes, own, pairs, feature_colours(pairs), benchmark_rows.lowest(table))
+    first = place % grid.columns == 0
+    axes.set_yticks(range(len(pairs)), grid.labels if first else [""] * len(pairs))
+    metric = str(own["metric"].iloc[0])
+    axes.set_xlabel(METRIC_NAMES.get(metric, metric))
+    letter = chr(ord("a") + place) if table["task"].nunique() > 1 else ""
+    narrow = layout.is_narrow(width_mm)
+    title_mm, room_mm = (1.0, width_mm - 7) if narrow else (left_mm - 4, grid.facet_mm + GAP_MM - 4)
+    _title(figure, title_mm, top_mm, letter, task, own, room_mm)
+    return gap

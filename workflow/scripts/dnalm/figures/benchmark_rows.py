@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dnalm.figures import palette, style
+from dnalm.figures import layout, palette, style
 from dnalm.figures.tables import (
     METRIC_NAMES,
     baseline_of,
@@ -29,7 +29,8 @@ SUITE_NAMES = {
 MARKERS = {"random_weights": "o", "kmer": "D", "one_hot": "s", "gc_length": "^", "constant": "x"}
 TOP_MM, LEGEND_MM, HEAD_MM, AXIS_MM, N_MM, GAP_MM = 1.5, 3.6, 5.5, 9.5, 14.0, 2.0
 LANE_MM = 1.5  # between two models of a line
-LEAST_ROW_MM, LONGEST_LABEL_MM = 4.4, 62.0
+LEAST_ROW_MM, LONGEST_LABEL_MM, LABEL_GAP_MM = 4.4, 62.0, 4.0
+TICK_MM = 6.5  # at least from tick to tick
 MARK_PT = 3.2
 LEAST = -1.0  # lower scores are drawn here as arrowheads
 
@@ -51,16 +52,16 @@ def plot_rows(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -
     gone = _missing(table, pairs)
     note += f" {gone} of the values are missing." if gone else ""
     with style.applied():
-        label_mm = min(
-            max(style.text_width_mm(_label(task)) for task in set(table["task"])), LONGEST_LABEL_MM
-        )
-        plot_mm, left_mm = width_mm - label_mm - N_MM - 5, label_mm + 4
+        longest_mm = min(LONGEST_LABEL_MM, width_mm / 2 - LABEL_GAP_MM)
+        labels = {task: _label(task, longest_mm) for task in dict.fromkeys(table["task"])}
+        label_mm = layout.widest_mm(labels.values())
+        plot_mm, left_mm = width_mm - label_mm - N_MM - 5, label_mm + LABEL_GAP_MM
         lines = _legend_lines(pairs, width_mm - 4)
         heights = [HEAD_MM + row_mm * own["task"].nunique() + AXIS_MM for _, own in groups]
         legend_mm = LEGEND_MM * len(lines) + 2
         below_mm = style.note_height_mm(note, width_mm)
         figure = style.new_figure(width_mm, TOP_MM + legend_mm + sum(heights) + below_mm)
-        _draw_legend(figure, lines, colours, width_mm)
+        _draw_legend(figure, lines, colours)
         top_mm = TOP_MM + legend_mm
         for ((suite, metric), own), height in zip(groups, heights, strict=True):
             tasks = list(dict.fromkeys(own["task"]))
@@ -69,7 +70,7 @@ def plot_rows(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -
             axes = style.add_axes(figure, left_mm, top_mm + HEAD_MM, plot_mm, row_mm * len(tasks))
             for y, task in enumerate(tasks):
                 _draw_line(axes, own[own["task"] == task], y, pairs, models, colours, row_mm)
-            _finish(axes, own, tasks, name)
+            _finish(axes, own, {task: labels[task] for task in tasks}, name, plot_mm)
             top_mm += height
         if gone:
             style.log.warning("tasks: %d values are missing and not drawn", gone)
@@ -97,13 +98,14 @@ def _lane(pair: Pair, models: list[Pair]) -> float:
     return own[0] - (len(models) - 1) / 2 if own else 0.0
 
 
-def _label(task: str) -> str:
-    """Returns what stands beside a task's line, shortened in the middle where it is very long."""
-    name = ", ".join(filter(None, task_title(task)))
-    while style.text_width_mm(name) > LONGEST_LABEL_MM:
-        half = (len(name) - 2) // 2
-        name = f"{name[:half].rstrip('.')}\u2026{name[-half:]}"
-    return name
+def _label(task: str, width_mm: float) -> str:
+    """Returns what stands beside a task's line; a long one has its genus and then its middle shortened."""
+    name, species = task_title(task)
+    genus, _, epithet = species.partition(" ")
+    label = ", ".join(filter(None, (name, species)))
+    if epithet and style.text_width_mm(label) > width_mm:
+        label = f"{name}, {genus[0]}. {epithet}"
+    return layout.shorten(label, width_mm)
 
 
 def _missing(table: pd.DataFrame, pairs: list[Pair]) -> int:
@@ -146,10 +148,11 @@ def _mark(axes: Axes, x: float, y: float, pair: Pair, colour: str) -> None:
     )  # fmt: skip
 
 
-def _finish(axes: Axes, own: pd.DataFrame, tasks: list[str], name: str) -> None:
+def _finish(axes: Axes, own: pd.DataFrame, labels: dict[str, str], name: str, plot_mm: float) -> None:
+    tasks = list(labels)
     axes.set(xlim=(lowest(own), 1), ylim=(len(tasks) - 0.5, -0.5), xlabel=name)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_yticks(range(len(tasks)), [_label(task) for task in tasks])
+    axes.xaxis.set_major_locator(MaxNLocator(min(6, int(plot_mm / TICK_MM))))
+    axes.set_yticks(range(len(tasks)), list(labels.values()))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=palette.PALE, linewidth=0.4)
@@ -170,7 +173,7 @@ def _legend_lines(pairs: list[Pair], width_mm: float) -> list[list[Pair]]:
     lines: list[list[Pair]] = [[]]
     used = 0.0
     for pair in pairs:
-        need = _entry_mm(pair)
+        need = _entry_mm(pair, width_mm)
         if used + need > width_mm and lines[-1]:
             lines.append([])
             used = 0.0
@@ -179,11 +182,16 @@ def _legend_lines(pairs: list[Pair], width_mm: float) -> list[list[Pair]]:
     return lines
 
 
-def _entry_mm(pair: Pair) -> float:
-    return 3.0 + style.text_width_mm(feature_label(*pair)) + 2 * GAP_MM
+def _entry(pair: Pair, width_mm: float) -> str:
+    return layout.shorten(feature_label(*pair), width_mm - 3.0 - 2 * GAP_MM)
 
 
-def _draw_legend(figure: Figure, lines: list[list[Pair]], colours: dict[Pair, str], width_mm: float) -> None:
+def _entry_mm(pair: Pair, width_mm: float) -> float:
+    return 3.0 + style.text_width_mm(_entry(pair, width_mm)) + 2 * GAP_MM
+
+
+def _draw_legend(figure: Figure, lines: list[list[Pair]], colours: dict[Pair, str]) -> None:
+    width_mm = style.size_mm(figure)[0]
     high_mm = LEGEND_MM * len(lines)
     axes = style.add_axes(figure, 0, TOP_MM, width_mm, high_mm)
     axes.set(xlim=(0, width_mm), ylim=(high_mm, 0))
@@ -192,5 +200,5 @@ def _draw_legend(figure: Figure, lines: list[list[Pair]], colours: dict[Pair, st
         x, y = 3.0, LEGEND_MM * (number + 0.5)
         for pair in line:
             _mark(axes, x, y, pair, colours[pair])
-            axes.text(x + 1.6, y, feature_label(*pair), fontsize=style.SMALL_PT, va="center_baseline")
-            x += _entry_mm(pair)
+            axes.text(x + 1.6, y, _entry(pair, width_mm - 4), fontsize=style.SMALL_PT, va="center_baseline")
+            x += _entry_mm(pair, width_mm - 4)

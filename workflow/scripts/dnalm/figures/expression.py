@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnalm.errors import UserError
-from dnalm.figures import density, score_panel, style
+from dnalm.figures import density, layout, score_panel, style
 from dnalm.figures.palette import MINUS
 from dnalm.figures.tables import feature_label, feature_order, layer_text
 
@@ -15,6 +15,7 @@ from dnalm.figures.tables import feature_label, feature_order, layer_text
 SCALES = {"log2": "log2", "counts": "log2(CPM + 1)", "cpm": "log2(CPM + 1)", "tpm": "log2(TPM + 1)"}
 SQUARE_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 56.0, 12.0, 8.0, 11.0
 SECOND_MM = 76.0  # where panel b begins
+STACKED_SQUARE_MM = 62.0  # at most, where panel b is below
 
 
 def choose(
@@ -71,6 +72,11 @@ def _draw_genes(axes: Axes, predictions: pd.DataFrame, score: pd.Series | None, 
     axes.text(0.04, 0.97, text, transform=axes.transAxes, va="top", linespacing=1.35)
 
 
+def _write_title(figure: Figure, left_mm: style.Length, top_mm: style.Length, letter: str, text: str) -> None:
+    style.panel_letter(figure, left_mm, top_mm + 1.5, letter)
+    style.write_at(figure, left_mm + 4, top_mm + 1.7, text)
+
+
 def plot_expression(
     predictions: pd.DataFrame,
     metrics: pd.DataFrame,
@@ -89,17 +95,19 @@ def plot_expression(
     pair = (str(predictions["features"].iloc[0]), layer_text(predictions["layer"].iloc[0]))
     metrics = metrics[metrics["value_column"] == predictions["value_column"].iloc[0]]
     note += f" {score_panel.legend(metrics)} {density.legend(len(predictions))}"
+    stacked = layout.is_narrow(width_mm)
+    side_mm = min(STACKED_SQUARE_MM, width_mm - LEFT_MM - 4) if stacked else SQUARE_MM
+    first_mm = TOP_MM + side_mm + BOTTOM_MM
+    across_mm, down_mm = (0.0, first_mm) if stacked else (SECOND_MM, 0.0)  # where panel b begins
     with style.applied():
-        panels_mm = max(TOP_MM + SQUARE_MM + BOTTOM_MM, score_panel.height_mm(len(feature_order(metrics))))
+        panels_mm = max(first_mm, score_panel.plan(metrics, across_mm, width_mm, down_mm).end_mm)
         figure = style.new_figure(width_mm, panels_mm + style.note_height_mm(note, width_mm))
-        axes = style.add_axes(figure, LEFT_MM, TOP_MM, SQUARE_MM, SQUARE_MM)
+        axes = style.add_axes(figure, LEFT_MM, TOP_MM, side_mm, side_mm)
         score = score_panel.find_row(metrics, pair, "all", "grouped")
         _draw_genes(axes, predictions, score, SCALES.get(unit, unit))
-        style.panel_letter(figure, 1, 1.5, "a")
-        style.write_at(figure, 5, 1.7, feature_label(*pair))
-        style.panel_letter(figure, SECOND_MM, 1.5, "b")
-        style.write_at(figure, SECOND_MM + 4, 1.7, "Variance explained out of fold")
-        if score_panel.draw_scores(figure, metrics, SECOND_MM, width_mm):
+        _write_title(figure, 1, 0, "a", feature_label(*pair))
+        _write_title(figure, max(across_mm, 1), down_mm, "b", "Variance explained out of fold")
+        if score_panel.draw_scores(figure, metrics, across_mm, width_mm, down_mm):
             style.log.warning("expression: a value is missing and drawn as a gap")
         style.add_note(figure, note)
     return figure

@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -185,9 +185,27 @@ def save(figure: Figure, stem: str | Path, table: pd.DataFrame, title: str) -> l
     Args:
         title: what a screen reader and a file manager call the figure.
     """
-    stem = Path(stem)
+    return _write(Path(stem), {**render(figure, title), ".tsv": _as_text(table)})
+
+
+def save_widths(
+    draw: Callable[[float], Figure], stem: str | Path, table: pd.DataFrame, title: str
+) -> list[Path]:
+    """Writes a figure as wide as a page (`stem.svg`, `.png`) and as a column (`stem.85mm.*`), and its table.
+
+    Args:
+        draw: width in mm -> figure.
+    """
+    column = {f".85mm{suffix}": data for suffix, data in render(draw(COLUMN_MM), title).items()}
+    return _write(Path(stem), {**render(draw(PAGE_MM), title), **column, ".tsv": _as_text(table)})
+
+
+def _as_text(table: pd.DataFrame) -> bytes:
     text = table.to_csv(sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n")
-    pieces = {**render(figure, title), ".tsv": text.encode("utf-8")}
+    return str(text).encode("utf-8")
+
+
+def _write(stem: Path, pieces: dict[str, bytes]) -> list[Path]:
     paths = []
     for suffix, data in pieces.items():
         paths.append(stem.with_name(stem.name + suffix))  # with_suffix would cut a stem that holds a dot

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
-from dnalm.figures import gene_models, palette, style
+from dnalm.figures import gene_models, layout, palette, style
 from dnalm.figures.genes import Gene
 from dnalm.figures.track_data import STRANDS, Panel
 
@@ -26,6 +26,7 @@ ROWS = (
 NEEDLES = ("splice_donor", "splice_acceptor")  # one base each
 NEEDLE_FLOOR = 0.02  # needles below this are no ink
 ROW_MM, GAP_MM, LEFT_MM, RIGHT_MM, TITLE_MM, AXIS_MM = 8.0, 2.0, 23.0, 5.0, 6.5, 9.5
+TEXT_LEFT_MM, TITLE_LINE_MM = 5.0, 3.0  # of titles, which may have several lines
 LETTERS = "abcdefghijkl"
 EXON_BAND = "#ECECEC"
 LABEL_GAP_MM = 5.5  # between row labels and the axis, where the tick labels stand
@@ -97,19 +98,21 @@ def _draw_genes(axes: Axes, panel: Panel, mm_wide: float) -> None:
     gene_models.draw_models(axes, panel.models, panel.region, panel.gene.gene_id, mm_wide)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(3, int(mm_wide / 18)), steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(mm_wide / 18)), steps=[1, 2, 5, 10]))
     axes.xaxis.set_minor_locator(AutoMinorLocator(5))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.1f}")
     axes.set_xlabel(f"Position on {panel.gene.contig} (kb)")
     _write_beside(axes, mm_wide, "Genes", LABEL_GAP_MM)
 
 
-def _title(gene: Gene) -> str:
+def _title(gene: Gene, width_mm: float) -> str:
     name = gene.name if gene.name == gene.gene_id else f"{gene.name} ({gene.gene_id})"
     side = {"+": "plus", "-": "minus"}.get(gene.strand, "unknown")
     place = f"{gene.contig}:{gene.start + 1:,}{palette.DASH}{gene.end:,}"  # as people and browsers write it
     introns = f"{gene.introns} intron" + ("s" if gene.introns != 1 else "")
-    return f"{name}, {place}, {side} strand, {introns}"
+    parts = [name, place, f"{side} strand", introns]  # a line ends after one of these
+    whole = ", ".join(part.replace(" ", layout.NO_BREAK) for part in parts)
+    return layout.break_label(whole, width_mm - TEXT_LEFT_MM - 3, style.TEXT_PT)
 
 
 def _legend(panels: Sequence[Panel]) -> str:
@@ -142,15 +145,18 @@ def plot_tracks(panels: Sequence[Panel], note: str, width_mm: float = style.PAGE
         mm_wide = width_mm - LEFT_MM - RIGHT_MM
         genes_mm = [gene_models.height_mm(panel.models, panel.region, mm_wide) for panel in panels]
         rows_mm = len(ROWS) * (ROW_MM + GAP_MM)
-        fixed_mm = TITLE_MM + rows_mm + AXIS_MM
+        titles = [_title(panel.gene, width_mm) for panel in panels]
+        titles_mm = [TITLE_MM + TITLE_LINE_MM * title.count("\n") for title in titles]
         note = f"{note} {_legend(panels)}"
-        total_mm = sum(genes_mm) + fixed_mm * len(panels) + style.note_height_mm(note, width_mm)
-        figure = style.new_figure(width_mm, total_mm)
+        panels_mm = sum(genes_mm) + sum(titles_mm) + (rows_mm + AXIS_MM) * len(panels)
+        figure = style.new_figure(width_mm, panels_mm + style.note_height_mm(note, width_mm))
         top_mm = 1.5
-        for letter, panel, tall_mm in zip(LETTERS, panels, genes_mm, strict=False):
+        for letter, panel, title, title_mm, tall_mm in zip(
+            LETTERS, panels, titles, titles_mm, genes_mm, strict=False
+        ):
             style.panel_letter(figure, 1.0, top_mm, letter)
-            style.write_at(figure, 5.0, top_mm + 0.2, _title(panel.gene))
-            first_mm = top_mm + TITLE_MM
+            style.write_at(figure, TEXT_LEFT_MM, top_mm + 0.2, title)
+            first_mm = top_mm + title_mm
             middle = {"rotation": 90, "va": "center"}
             style.write_at(figure, 1.5, first_mm + (rows_mm - GAP_MM) / 2, "Probability", **middle)
             for place, row in enumerate(ROWS):
@@ -158,6 +164,6 @@ def plot_tracks(panels: Sequence[Panel], note: str, width_mm: float = style.PAGE
                 _draw_row(style.add_axes(figure, LEFT_MM, row_mm, mm_wide, ROW_MM), panel, row, mm_wide)
             axes = style.add_axes(figure, LEFT_MM, first_mm + rows_mm - 1.0, mm_wide, tall_mm)
             _draw_genes(axes, panel, mm_wide)
-            top_mm += fixed_mm + tall_mm
+            top_mm = first_mm + rows_mm + AXIS_MM + tall_mm
         style.add_note(figure, note)
     return figure

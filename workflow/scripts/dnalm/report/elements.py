@@ -10,7 +10,7 @@ from dnalm.figures.tables import METRIC_COLUMNS, PUBLISHED_COLUMNS, read_table
 from dnalm.report.images import load_figures
 from dnalm.report.key_numbers import KeyNumber
 from dnalm.report.sources import Run, Sources
-from dnalm.report.text import Section, Table, count, number, of_species, rate, species_name, words
+from dnalm.report.text import Section, Table, count, listing, number, of_species, rate, species_name, words
 
 MAIN_FEATURES = ("exon", "intron", "splice_donor", "splice_acceptor")
 CONVENTIONS = {
@@ -77,6 +77,19 @@ def published_table(beside: pd.DataFrame, run: Run) -> Table | None:
     return Table(title, headers, rows, text_columns=3, note=note)
 
 
+def _doubts(metrics: pd.DataFrame, beside: pd.DataFrame, run: Run) -> list[str]:
+    """Returns what keeps a reader from taking the scores as they stand."""
+    doubts = []
+    unscored = [str(name) for name in metrics.loc[metrics["auprc"].isna(), "feature"]]
+    if unscored:
+        doubts.append(f"Run {run.name}: no score for {listing(unscored)} (no labelled base, or none without).")
+    known = beside[beside["published_mcc"].notna() & (beside["comparable"].astype(str) != "yes")]
+    if len(known):
+        reason = str(known["reason"].iloc[0])
+        doubts.append(f"Run {run.name}: the paper's scores are not comparable with these ({reason}).")
+    return doubts
+
+
 def times(score: float, base: float) -> str:
     """Says how many times its base rate a score is."""
     if not (base > 0 and math.isfinite(score)):
@@ -108,6 +121,7 @@ def segmentation_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
             what = of_species(element, run.species, sources.config["species"])
             model = str(run.settings["model"])
             numbers.append(KeyNumber(what, model, number(score), f"base rate {rate(base)}", fold))
+        section.warnings += _doubts(metrics, beside, run)
     if not sources.runs("segmentation"):
         section.notes.append("The configuration predicts no elements.")
     return section, numbers

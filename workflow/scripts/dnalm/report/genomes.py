@@ -118,6 +118,8 @@ def window_table(sources: Sources) -> Table | None:
 
 def genome_section(sources: Sources) -> Section:
     """Returns the section on genomes, masking and windows."""
+    if not sources.config["species"]:
+        return Section("genomes", "Genomes and windows", notes=["The configuration has no species."])
     tables = [genome_table(sources), window_table(sources)]
     held_out = {name: entry.get("held_out", []) for name, entry in sources.config["species"].items()}
     notes = [
@@ -130,11 +132,24 @@ def genome_section(sources: Sources) -> Section:
         for species in sources.config["species"]
         for name in sources.window_sets(species)
     )
+    warnings = [_masked_note(sources, name) for name in sources.config["species"]]
     if lost:
-        notes.append(
-            f"{plural(lost, 'window')} in all {'was' if lost == 1 else 'were'} dropped and not used."
-        )
+        dropped = f"{plural(lost, 'window')} in all {'was' if lost == 1 else 'were'} dropped and not used."
+        notes.append(dropped)
+        warnings.append(dropped)
     lead = (
         "Every letter but A, C, G, T becomes N before a model sees it; windows with too much N are dropped."
     )
-    return Section("genomes", "Genomes and windows", lead, [table for table in tables if table], notes=notes)
+    section = Section("genomes", "Genomes and windows", lead, [table for table in tables if table])
+    section.notes, section.warnings = notes, [warning for warning in warnings if warning]
+    return section
+
+
+def _masked_note(sources: Sources, species: str) -> str:
+    """Says how much of a genome no model saw; empty where it saw all."""
+    letters = letter_counts(sources, species)
+    if not letters["masked"]:
+        return ""
+    share = letters["masked"] / max(letters["total"], 1)
+    many = f"{plural(letters['masked'], 'base')} ({share:.2g} of it)" if share < 0.01 else f"{share:.1%}"
+    return f"{species_name(species)}: {many} of the genome are N after masking: nothing is predicted there."

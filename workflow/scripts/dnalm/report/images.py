@@ -36,6 +36,19 @@ CAPTIONS = {
         "In t-SNE, distances between far groups mean little. Where a map follows GC content, so would a "
         "count of letters."
     ),
+    "nt_benchmark": "Hollow marks are published scores of the same test rows; grey bars are baselines.",
+    "agront_expression": (
+        "Each value is predicted by a fold that did not see its gene. The paper prints r² under the name of "
+        "R²; both are given."
+    ),
+    "agront_strength": "Published values stand beside r², which is what they are.",
+    "segmentnt_tracks": "An element that the model does not predict keeps its place, with a note.",
+    "segmentnt_metrics": "Base rates stand beside auPRC. Read hollow marks with the note below the figure.",
+    "grover_tokens": "What the tokens of a vocabulary are, and where along the genome they occur.",
+    "dnabert_attention": "Grey: the same network with random weights, which finds patterns too.",
+    "layers": "One penalty is fixed for all layers: for a look at layers, no score to report.",
+    "context": "The same examples in the same folds, with more or fewer bases around the middle.",
+    "attention": "A row is the token that reads, a column the token that is read.",
 }
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dnalm.config.papers import PAPERS
 from dnalm.errors import UserError
 from dnalm.files import require_file
 
 SECTIONS = ("embeddings", "segmentation", "tasks", "expression")
-FIGURE_KINDS = ("tracks", "tasks", "expression", "map")
+PAPER_KINDS = PAPERS
+FIGURE_KINDS = ("tracks", "tasks", "expression", "map", *PAPER_KINDS)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Sources:
         results: folder of results.
         figures: stems, `tracks.{species}.{run}` and the like; the first word says which section shows it.
         cards: model -> its card, Markdown.
+        browsers: pages of the genome browser, which lie below the report's folder.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Sources:
         results: str | Path,
         figures: Sequence[str | Path] = (),
         cards: Mapping[str, str | Path] | None = None,
+        browsers: Sequence[str | Path] = (),
     ) -> None:
         missing = [key for key in ("species", *SECTIONS) if key not in config]
         if missing:
@@ -53,6 +57,7 @@ class Sources:
             )
         self.config, self.results = config, Path(results)
         self.figures, self.cards = [Path(figure) for figure in figures], dict(cards or {})
+        self.browsers = [Path(page) for page in browsers]
         unknown = [figure.name for figure in self.figures if figure.name.split(".")[0] not in FIGURE_KINDS]
         if unknown:
             raise UserError(

@@ -31,6 +31,7 @@ RELATIONS = {
     "near_identical": "nearly identical to",
     "overlapping": "overlapping",
 }
+FLATTERED = "Scores are flattered"
 SCORED = ("test", "validation", "folds")  # rows that a leak flatters
 
 
@@ -64,7 +65,9 @@ def task_section(sources: Sources) -> tuple[Section, list[KeyNumber]]:
         content = read_json(sources.file(f"tasks/{run.folder}/data.parquet.manifest.json"))["content"]
         summed = read_json(sources.file(f"tasks/{run.folder}/summary.tsv.manifest.json"))["content"]
         leaks += leak_rows(content, title)
-        section.notes += task_notes(content, summed, title)
+        notes = task_notes(content, summed, title)
+        section.notes += notes
+        section.warnings += [note for note in notes if FLATTERED in note]
     if leaks:
         section.tables.append(leak_table(leaks))
     return section, numbers or summed_up(board)
@@ -101,9 +104,9 @@ def leaderboard_table(board: pd.DataFrame, titles: Mapping[str, str]) -> Table:
         "Above baseline", "95 % interval",
     ]  # fmt: skip
     note = "Intervals: resampled groups of rows, paired for differences. Best baseline: of this run, by its "
-    note += "mean. Published scores are of the same test rows, by the methods named. Press a heading to sort."
+    note += "mean. Published scores are of the same test rows, by the methods named."
     note += "".join(f" ({mark}) {source}." for source, mark in marks.items())
-    return Table("Leaderboard", headers, rows, text_columns=5, note=note, sortable=True)
+    return Table("Leaderboard", headers, rows, text_columns=5, note=note)
 
 
 def _source(row: pd.Series) -> str:
@@ -155,7 +158,7 @@ def task_notes(content: Mapping[str, Any], summed: Mapping[str, Any], title: str
         notes.append(f"{title}: {plural(dropped, 'training row')} related to test rows were left out.")
     elif leaks:
         notes.append(
-            f"{title}: test rows are related to training rows: {', '.join(leaks)}. Scores are flattered; "
+            f"{title}: test rows are related to training rows: {', '.join(leaks)}. {FLATTERED}; "
             "duplicates: drop leaves such training rows out."
         )
     if content.get("caution"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -82,7 +83,22 @@ class Table:
     rows: list[list[str]]
     text_columns: int = 1  # the first so many are text, the rest numbers
     note: str = ""
-    sortable: bool = False  # by a press on a heading
+
+    @property
+    def sortable(self) -> bool:
+        """Whether there is anything to sort."""
+        return len(self.rows) > 1
+
+    @property
+    def tsv(self) -> str:
+        """The table as tab-separated text: what the page prints, with the hyphen for the minus."""
+        lines = ["\t".join(line).replace(MINUS, "-") for line in [self.headers, *self.rows]]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def file_name(self) -> str:
+        """A name for the table's file, made of its caption."""
+        return re.sub(r"[^a-z0-9]+", "_", self.caption.lower()).strip("_")[:60] + ".tsv"
 
 
 @dataclass(frozen=True)
@@ -109,3 +125,4 @@ class Section:
     folded: list[Table] = field(default_factory=list)  # shown when asked for
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # shown at the head of the page

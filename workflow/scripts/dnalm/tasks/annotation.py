@@ -11,6 +11,7 @@ from dnalm import folds
 from dnalm.errors import UserError
 from dnalm.genome import Genome, reverse_complement_text
 from dnalm.genome.regions import read_regions
+from dnalm.tasks import context
 from dnalm.tasks.candidates import balance, promoter_candidates, splice_candidates
 from dnalm.tasks.form import NO_SPLIT
 from dnalm.tasks.sites import Shape
@@ -30,6 +31,7 @@ def make_annotation_task(
     fold_count: int = 10,
     max_examples: int = 4000,
     seed: int = 0,
+    context_bp: int | None = None,
 ) -> pd.DataFrame:
     """Returns a balanced task as TASK_COLUMNS, in the genome's order.
 
@@ -40,12 +42,16 @@ def make_annotation_task(
     Args:
         kind: splice_donor, splice_acceptor or promoter.
         regions: contig:start-end, or contigs; none: the whole genome.
+        context_bp: bases that are kept in the middle of each window, of the same windows and folds.
 
     Raises:
         UserError: a class with fewer examples than folds, or too few groups of related windows.
 
     Source: promoter windows: -249 to +50, Oubounyt et al. 2019 (DeePromoter).
     """
+    context.check_context(context_bp)
+    if length_bp < 6 or length_bp % 6:
+        raise UserError("--length-bp", f"found {length_bp}, expected a multiple of 6", "Change it.")
     if fold_count < 2:
         raise UserError("--folds", f"found {fold_count}, expected at least 2", "Raise it.")
     if max_examples < 2 * fold_count:
@@ -67,22 +73,25 @@ def make_annotation_task(
             "Give more regions, or fewer folds.",
         )
     task = _windows(balance(found, wanted), genome, length_bp)
-    return add_folds(task, fold_count, seed, f"task {kind}")
+    return add_folds(task, fold_count, seed, f"task {kind}", context_bp)
 
 
-def add_folds(task: pd.DataFrame, fold_count: int, seed: int, where: str) -> pd.DataFrame:
-    """Adds `group` and `fold`, and proves that no group is parted.
+def add_folds(
+    task: pd.DataFrame, fold_count: int, seed: int, where: str, context_bp: int | None = None
+) -> pd.DataFrame:
+    """Adds `group` and `fold`, proves that no group is parted, and cuts the windows to their middles.
 
     Raises:
         UserError: too few groups, or a leak.
     """
     sequences = task["sequence"].tolist()
-    group = folds.group_windows(task, sequences)
+    group = context.join_alike(folds.group_windows(task, sequences), sequences, context_bp)
     labels = task["label"].to_numpy()
     fold = folds.grouped_folds(group, labels, fold_count, seed)
     folds.check_leaks(task, fold, sequences, where)
     folds.check_classes(labels, fold, where, minimum=fold_count)
-    return task.assign(split=NO_SPLIT, group=group, fold=fold)[list(TASK_COLUMNS)]
+    task = task.assign(split=NO_SPLIT, group=group, fold=fold)[list(TASK_COLUMNS)]
+    return context.keep_centre(task, context_bp)
 
 
 def _windows(examples: pd.DataFrame, genome: Genome, length_bp: int) -> pd.DataFrame:

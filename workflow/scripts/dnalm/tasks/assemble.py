@@ -13,7 +13,7 @@ import pandas as pd
 from dnalm import folds
 from dnalm.errors import UserError
 from dnalm.suites import CLASSIFICATIONS
-from dnalm.tasks import leakage
+from dnalm.tasks import context, leakage
 from dnalm.tasks.form import NO_FOLD, POSITIONS, TEST, in_folds, label_columns
 from dnalm.tasks.labels import check_outputs, label_table
 from dnalm.tasks.records import Record, Records
@@ -42,6 +42,7 @@ def assemble(
     duplicates: str = REPORT,
     seed: int = 0,
     where: str | Path = "task",
+    context_bp: int | None = None,
 ) -> Task:
     """Returns a task: related rows share a group, a group lies in one fold, test rows lie in none.
 
@@ -51,6 +52,7 @@ def assemble(
         kind: one of `suites.TYPES`.
         duplicates: report keeps all rows; drop leaves out the training and validation rows that are
             related to a test row.
+        context_bp: bases that are kept in the middle of each sequence, once relations and folds are known.
 
     Raises:
         UserError: labels that do not fit the type, one class, fewer than 10 rows of a class, or too few
@@ -60,10 +62,12 @@ def assemble(
         raise UserError(where, "holds no sequences", "Give some.")
     if fold_count < 2:
         raise UserError("--folds", f"found {fold_count}, expected at least 2", "Raise it.")
+    context.check_context(context_bp)
     labels, classes = label_table(records.kept, kind)
     table = _columns(records.kept, labels)
     relations = leakage.relate(table)
-    table["group"] = leakage.group_rows(relations, [record.group for record in records.kept])
+    group = leakage.group_rows(relations, [record.group for record in records.kept])
+    table["group"] = context.join_alike(group, table["sequence"].tolist(), context_bp)
     own = in_folds(table)
     kept = own.copy()
     if duplicates == DROP:
@@ -75,7 +79,8 @@ def assemble(
     dropped = int((own & ~kept).sum())
     if dropped:
         log.info("%s: %d training rows related to test rows are dropped", where, dropped)
-    return Task(table[kept | ~own].reset_index(drop=True), leaks, classes, dropped)
+    table = context.keep_centre(table[kept | ~own].reset_index(drop=True), context_bp)
+    return Task(table, leaks, classes, dropped)
 
 
 def _columns(records: list[Record], labels: pd.DataFrame) -> pd.DataFrame:

@@ -38,21 +38,26 @@ def start_params(
 ) -> Params:
     """Returns the parameters to train: random, or with a checkpoint's encoder, and a fresh head.
 
-    The head starts at each feature's frequency, so that the first steps are not spent on learning it.
+    The head starts at each feature's frequency, so that the first steps are not spent on learning it. A
+    checkpoint with a head for the same features gives its head too: so longer windows are trained from
+    shorter ones, as the published SegmentNT was (de Almeida et al. 2025, Methods).
 
     Raises:
         UserError: the checkpoint's encoder is of another form than the recipe's.
     """
     params = dict(models.init_params(config, recipe.seed))
+    whole = initial is not None and initial.config.features == config.features
     if initial:
         check_encoder(config, initial)
         params |= {
             name: initial.params[name]
             for name in params
-            if name.startswith(ROOTS["esm"]) and name in initial.params
+            if (whole or name.startswith(ROOTS["esm"])) and name in initial.params
         }
     kmers = kmer_tokenizer(config.tokenizer)
     params = composition.add_composition(params, kmers, recipe.seed, keep_table=initial is not None)
+    if whole:
+        return params
     head = next(name for name in params if name.endswith(HEAD))
     shares = np.clip(frequencies, RAREST, 1 - RAREST)
     bias = np.zeros((kmers.k, len(shares), 2), np.float32)

@@ -1,0 +1,1 @@
+"""Figures of the papers, from tables of this workflow, with the published numbers beside."""
