@@ -134,7 +134,8 @@ class Chromium:
         name = json.dumps(selector)
         place = self.evaluate(
             f"(() => {{const one = document.querySelector({name}); if (!one) return null;"
-            'one.scrollIntoView({block: "center", behavior: "instant"}); const box = one.getBoundingClientRect();'
+            'one.scrollIntoView({block: "center", behavior: "instant"});'  # a page's own may be slow
+            "const box = one.getBoundingClientRect();"
             "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
         assert place, f"no element {selector}"

@@ -13,3 +13,18 @@ from jaxtyping import install_import_hook
 
 # Must come before the first import of the library: annotations become run-time checks.
 install_import_hook("dnalm", "beartype.beartype")
+
+
+import pytest  # noqa: E402 (after the hook)
+
+
+@pytest.fixture(scope="module")
+def quick_programs():
+    """Programs that compile sooner and run slower: for tests of many small models."""
+    import jax
+
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    jax.config.update(name, True)
+    yield
+    jax.config.update(name, before)

@@ -9,6 +9,8 @@ from dnalm.errors import UserError
 from dnalm.models import cast_params, forward, init_params
 from dnalm.models.adapters import AdapterConfig, adapted, adapter_shapes, init_adapter, merge
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 V1 = {
     "positional_embedding": "learned",
     "use_glu_in_ffn": False,

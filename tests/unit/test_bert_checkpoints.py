@@ -23,6 +23,8 @@ from dnalm.models.adapters import AdapterConfig, adapted, init_adapter, merge
 from dnalm.models.bert_encoder import alibi_slopes
 from dnalm.pretrained import get_pretrained_model
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "bert"
 
 

@@ -33,19 +33,11 @@ from dnalm.tasks import read_task
 from dnalm.training import loop
 from dnalm.training.validation import Validation
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "finetune.py"
 QUICK = ["--steps", "12", "--validate-every", "4", "--checkpoint-every", "4", "--batch-size", "4"]
 OUTPUTS = ("folds.tsv", "predictions.parquet", "adapter.safetensors", "fold_0.safetensors")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    """Programs that compile sooner and run slower, here and in the process that is killed."""
-    name = "jax_disable_most_optimizations"
-    before = jax.config.values[name]
-    jax.config.update(name, True)
-    yield
-    jax.config.update(name, before)
 
 
 @pytest.fixture(scope="module")

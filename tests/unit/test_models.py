@@ -14,6 +14,8 @@ from dnalm.models.config import ModelConfig
 from dnalm.models.unet_head import halve
 from dnalm.tokens import tokenizer
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 SMALL = ModelConfig(
     "v2_3mer", 75, 64, embed_dim=8, num_layers=2, attention_heads=2, key_size=4, ffn_embed_dim=12
 )

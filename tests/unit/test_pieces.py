@@ -19,6 +19,8 @@ from dnalm.files import manifest_path
 from dnalm.models import ModelConfig, forward, init_params
 from dnalm.tokens import tokenizer
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 LIMIT = 12
 THREE = tokenizer("overlapping_3mer")
 CONFIG = ModelConfig(

@@ -31,6 +31,8 @@ from dnalm.models.attention import attend
 from dnalm.models.config import ACTIVATIONS
 from dnalm.models.precision import cast_params, precision_bytes
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 LOW = ("bfloat16", "float16")

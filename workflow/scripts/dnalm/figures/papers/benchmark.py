@@ -73,6 +73,8 @@ def gather(path: str | Path, suite: str) -> pd.DataFrame:
     wanted = [column for column in DRAWN_COLUMNS if column not in ("category", "name")]
     table = read_table(path, wanted, "leaderboard")
     table = deepest(table.loc[table["suite"] == suite, wanted])
+    if table.empty:
+        return table.reindex(columns=list(DRAWN_COLUMNS))
     order = {name: place for place, name in enumerate(suites.read_suite(suite))}
     named = [TASKS.get(str(task), (HISTONE, str(task))) for task in table["suite_task"]]
     table = table.assign(category=[pair[0] for pair in named], name=[pair[1] for pair in named])

@@ -19,7 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "<", "X", ">", "p")
 MARK_PT = 3.4
 LEGEND_LINE_MM, LINE_MM, SPACE_MM = 3.4, 5.0, 4.0  # a line of the legend, of a mark's own, between entries
 WORD_SPACE_MM = 0.7  # in running text of SMALL_PT, with the letters' own bearings
-HINTED = 1.04  # a screen's coarse pixels widen small letters by up to this
+HINTED = 1.1  # a screen's coarse pixels widen names of capitals and digits by up to this
 NOTE_LINE_MM, NOTE_ABOVE_MM, MARGIN_MM = 2.6, 3.0, 2.0
 
 
@@ -97,7 +97,8 @@ def wrap(text: str, width_mm: float) -> list[str]:
     lines: list[list[str]] = []
     left = 0.0
     for word in text.split():
-        need = HINTED * text_mm(word) + WORD_SPACE_MM
+        widen = HINTED if any(map(str.isdigit, word)) else 1.0
+        need = widen * text_mm(word) + WORD_SPACE_MM
         if not lines or left < need:
             lines.append([])
             left = width_mm + WORD_SPACE_MM
