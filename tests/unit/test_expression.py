@@ -288,3 +288,22 @@ def test_the_baseline_reads_the_genes_strand(tmp_path):
         found, _ = expression.gather_genes(toy.windows(), values, genome, ["c1:0-419", "c1:5000-6000"], "t")
     assert found["sequence"].tolist() == [bases[:120], reverse_complement_text(bases[300:420])]
     assert found["held_out"].tolist() == [True, False], "one base outside was taken as held out"
+
+
+def test_shuffled_genes_have_the_same_features_and_no_signal(tmp_path):
+    from dnalm.expression.features import FeatureSet, shuffled_features
+
+    rows = np.arange(12.0).reshape(6, 2)
+    rows[3, 1] = np.nan
+    found = shuffled_features(FeatureSet("m", "2", rows), 0)
+    assert (found.name, found.layer) == ("m.shuffled", "2")
+    assert np.isnan(found.values[3, 1]), "a gene without features stays without"
+    assert sorted(map(tuple, np.delete(found.values, 3, 0))) == sorted(map(tuple, np.delete(rows, 3, 0)))
+    assert not np.array_equal(np.delete(found.values, 3, 0), np.delete(rows, 3, 0))
+    toy.write_all(tmp_path)
+    metrics, _ = run(tmp_path, tmp_path / "out" / "e.tsv", baselines=["kmer", "shuffled"])
+    pooled = metrics[(metrics["subset"] == "all") & (metrics["folds"] == "grouped")].set_index("features")[
+        "R2_pooled"
+    ]
+    name = next(name for name in pooled.index if not name.startswith("kmer") and "." not in name)
+    assert pooled[name].max() > 0.5 > 0.2 > pooled[f"{name}.shuffled"]

@@ -103,6 +103,7 @@ rule plot_agront_strength:
 
 rule plot_layers:
     input:
+        summaries=drawn_summaries("layers"),
         probes=drawn_probes("layers"),
     output:
         svg=report(
@@ -126,10 +127,9 @@ rule plot_layers:
         runtime=15,
     params:
         version=VERSIONS["papers"],
-        probes=probe_folders,
         stem=output_stem,
     shell:
-        'python "$SCRIPTS"/plot_layers.py --probes {params.probes:q}'
+        'python "$SCRIPTS"/plot_layers.py --summaries {input.summaries:q}'
         " --output-stem {params.stem:q} 2> {log:q}"
 
 

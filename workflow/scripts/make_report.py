@@ -17,7 +17,7 @@ def parse_arguments(argv):
     add("--results", default="results", help="folder of results")
     add("--figures", nargs="*", default=[], metavar="STEM", help="figures to show, paths without suffix")
     add("--cards", nargs="*", default=[], metavar="MODEL=FILE", help="model cards, Markdown")
-    add("--browsers", nargs="*", default=[], metavar="HTML", help="pages of the genome browser (make_browser.py)")
+    add("--browsers", nargs="*", default=[], metavar="HTML", help="pages of make_browser.py, to link")
     add("--output", required=True, help="HTML file to write")
     return parser.parse_args(argv)
 

@@ -30,7 +30,8 @@ def parse_arguments(argv):
     add("--windows", required=True, help="BED of TSS windows, named by gene")
     add("--genome", required=True, help="masked FASTA")
     add("--embeddings", nargs="+", default=[], metavar="NAME=FILE", help="embeddings of the windows")
-    add("--baselines", nargs="*", default=["kmer"], choices=("kmer",), help="features of the sequence alone")
+    add("--baselines", nargs="*", default=["kmer"], choices=("kmer", "shuffled"),
+        help="counts of the sequence's k-mers; the first features dealt anew among the genes")  # fmt: skip
     add("--baseline-k", type=int, default=4, help="length of the baseline's k-mers")
     add("--held-out", nargs="+", default=[], help="regions contig:start-end whose genes are scored apart")
     add("--folds", type=int, default=10, help="number of folds")

@@ -14,6 +14,7 @@ from dnalm.errors import UserError
 
 BASELINES = ("kmer", "one_hot", "gc_length", "constant")
 RANDOM = "random_weights"  # the same network untrained: MODEL.random_weights
+SHUFFLED = "shuffled"  # features dealt anew among the rows, of expression: MODEL.shuffled
 KMER_LENGTHS = (3, 4, 5)  # of the probes: 64 + 256 + 1,024 columns
 BLOCK_BASES = 1 << 22  # counted at a time; bounds memory
 
@@ -24,7 +25,7 @@ for _letters, _code in ((b"Aa", 0), (b"Cc", 1), (b"Gg", 2), (b"Tt", 3)):
 
 def is_baseline(features: str) -> bool:
     """Says whether features, as tables call them, are a baseline's."""
-    return features.rpartition(".")[2] in (*BASELINES, RANDOM)
+    return features.rpartition(".")[2] in (*BASELINES, RANDOM, SHUFFLED)
 
 
 def baseline_features(name: str, sequences: Sequence[str]) -> Float32[np.ndarray, "B K"]:

@@ -94,7 +94,8 @@ def _expression(
     for run in settings.get("expression", []):
         if run not in runs:
             known = ", ".join(runs) or "none"
-            raise UserError(where([*place, "expression"]), f"no run '{run}' in expression", f"Known: {known}.")
+            place = [*place, "expression"]
+            raise UserError(where(place), f"no run '{run}' in expression", f"Known: {known}.")
     return list(settings.get("expression", [] if settings["tasks"] else runs))
 
 
@@ -150,8 +151,6 @@ def _check_vocabulary(
     for key, section in (("tokenizer", "tokenizers"), ("map", "embeddings")):
         if key in settings and settings[key] not in resolved[section]:
             known = ", ".join(resolved[section]) or "none"
-            raise UserError(
-                where([*place, key]), f"no '{settings[key]}' in {section}", f"Known: {known}."
-            )
+            raise UserError(where([*place, key]), f"no '{settings[key]}' in {section}", f"Known: {known}.")
     if "map" in settings and settings["map"] not in resolved["figures"]["maps"]:
         raise UserError(where([*place, "map"]), "this run has no map", "Add it to figures.maps.")

@@ -80,7 +80,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "reverse_complement": False,
         "precision": "float32",
         "folds": 10,
-        "baselines": ["kmer", "random_weights"],
+        "baselines": ["kmer", "random_weights", "shuffled"],
         "species": "all",
     },
 }

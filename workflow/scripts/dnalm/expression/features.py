@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from dnalm.baselines import kmer_counts
+from dnalm.baselines import SHUFFLED, kmer_counts
 from dnalm.engine import embedding_layers, read_embeddings
 from dnalm.errors import UserError
 
@@ -31,6 +31,16 @@ class FeatureSet:
 def kmer_features(sequences: Sequence[str], k: int) -> FeatureSet:
     """Returns the baseline: counts of the windows' k-mers as they read on the gene's strand."""
     return FeatureSet("kmer", "", kmer_counts(sequences, (k,)).astype(np.float64))
+
+
+def shuffled_features(features: FeatureSet, seed: int) -> FeatureSet:
+    """Returns the control: the same features dealt anew among the genes that have them.
+
+    A regression that finds anything in them has found a leak, or chance.
+    """
+    values, known = features.values.copy(), np.flatnonzero(np.isfinite(features.values).all(axis=1))
+    values[known] = values[np.random.default_rng([seed, len(known)]).permutation(known)]
+    return FeatureSet(f"{features.name}.{SHUFFLED}", features.layer, values)
 
 
 def read_embedding_sets(text: str, genes: Sequence[str]) -> list[FeatureSet]:

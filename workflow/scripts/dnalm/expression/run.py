@@ -10,9 +10,15 @@ import pandas as pd
 from jaxtyping import Bool
 
 from dnalm import folds
+from dnalm.baselines import SHUFFLED
 from dnalm.errors import UserError
 from dnalm.expression.evaluate import Genes, evaluate
-from dnalm.expression.features import FeatureSet, kmer_features, read_embedding_sets
+from dnalm.expression.features import (
+    FeatureSet,
+    kmer_features,
+    read_embedding_sets,
+    shuffled_features,
+)
 from dnalm.expression.genes import gather_genes
 from dnalm.expression.table import Expression, read_expression
 from dnalm.genome import Genome
@@ -55,7 +61,7 @@ def predict(settings: Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, 
 
 
 def feature_sets(settings: Namespace, table: pd.DataFrame) -> list[FeatureSet]:
-    """Returns the embeddings, then the baselines.
+    """Returns the embeddings, then the baselines; shuffled is the deepest layer of the first embeddings.
 
     Raises:
         UserError: neither is asked for.
@@ -64,6 +70,9 @@ def feature_sets(settings: Namespace, table: pd.DataFrame) -> list[FeatureSet]:
     sets = [each for text in settings.embeddings for each in read_embedding_sets(text, names)]
     if "kmer" in settings.baselines:
         sets.append(kmer_features(table["sequence"].tolist(), settings.baseline_k))
+    if SHUFFLED in settings.baselines and sets:
+        first = [each for each in sets if each.name == sets[0].name]
+        sets.append(shuffled_features(first[-1], settings.seed))
     if not sets:
         raise UserError("predict_expression.py", "has no features", "Give --embeddings or --baselines.")
     return sets

@@ -13,4 +13,5 @@ BASELINES = {
     "one_hot": ("One-hot", "#5E5E5E"),
     "gc_length": ("GC and length", "#474747"),
     "constant": ("Majority or mean", "#CFCFCF"),
+    "shuffled": ("Shuffled genes", "#9C9C9C"),
 }

@@ -196,8 +196,19 @@ def save_widths(
     Args:
         draw: width in mm -> figure.
     """
-    column = {f".85mm{suffix}": data for suffix, data in render(draw(COLUMN_MM), title).items()}
-    return _write(Path(stem), {**render(draw(PAGE_MM), title), **column, ".tsv": _as_text(table)})
+    page = render(draw(PAGE_MM), title)
+    with _silence():  # what a figure warns of is said once
+        column = {f".85mm{suffix}": data for suffix, data in render(draw(COLUMN_MM), title).items()}
+    return _write(Path(stem), {**page, **column, ".tsv": _as_text(table)})
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _as_text(table: pd.DataFrame) -> bytes:

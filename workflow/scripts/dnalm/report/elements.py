@@ -82,7 +82,8 @@ def _doubts(metrics: pd.DataFrame, beside: pd.DataFrame, run: Run) -> list[str]:
     doubts = []
     unscored = [str(name) for name in metrics.loc[metrics["auprc"].isna(), "feature"]]
     if unscored:
-        doubts.append(f"Run {run.name}: no score for {listing(unscored)} (no labelled base, or none without).")
+        names = listing(unscored)
+        doubts.append(f"Run {run.name}: no score for {names} (no labelled base, or none without).")
     known = beside[beside["published_mcc"].notna() & (beside["comparable"].astype(str) != "yes")]
     if len(known):
         reason = str(known["reason"].iloc[0])

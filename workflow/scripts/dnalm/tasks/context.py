@@ -30,7 +30,7 @@ def check_context(context_bp: int | None) -> None:
 def join_alike(
     group: Int[np.ndarray, " B"], sequences: Sequence[str], context_bp: int | None
 ) -> Int[np.ndarray, " B"]:
-    """Joins the groups of rows of which the middles are the same on either strand, though the wholes differ."""
+    """Joins the groups of rows whose middles are the same on either strand, though the wholes differ."""
     if context_bp is None:
         return group
     middles = [folds.canonical(text[slice(*centre(len(text), context_bp))]) for text in sequences]

@@ -50,7 +50,7 @@ READ_FROM = {
     "figure": "read off a figure, right to about 0.01", "table": "from a table", "file": "from a file",
 }  # fmt: skip
 LEFT_OUT = "published scores left out: "  # as the leaderboard's note says it
-# task: of the configuration; label: of a row of bars, or of a published model.
+# task: of the configuration; name: of its facet; the others as the leaderboard has them.
 DRAWN_COLUMNS = (
     "category", "task", "suite", "suite_task", "name", "metric", "features", "layer", "method", "origin",
     "mean", "sd2", "folds", "n", "scored", "source", "read_from", "mark", "note",
