@@ -182,10 +182,10 @@ def test_features_say_which_base_and_which_pair_stands_where():
 
 def test_the_loss_of_even_odds_is_log_two_and_splice_sites_weigh_more():
     labels = jnp.array([[[True, False], [False, False]]])
-    even = segmentation.weighted_cross_entropy(jnp.zeros((1, 2, 2, 2)), labels, jnp.array([1.0, 60.0]))
+    even = segmentation.weighted_loss(jnp.zeros((1, 2, 2, 2)), labels, jnp.array([1.0, 60.0]))
     assert float(even) == pytest.approx(np.log(2) * (1 + 60) / 2)
     logits = jnp.zeros((1, 2, 2, 2)).at[0, 0, 0].set(jnp.array([1.0, 4.0]))  # odds e^3 for a true label
-    one = segmentation.weighted_cross_entropy(logits, labels, jnp.array([1.0, 0.0]))
+    one = segmentation.weighted_loss(logits, labels, jnp.array([1.0, 0.0]))
     assert float(one) == pytest.approx((np.log1p(np.exp(-3)) + np.log(2)) / 4)
 
 

@@ -20,6 +20,7 @@ def parse_arguments(argv):
         "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
+    parser.add_argument("--initial", help="language model to go on from, whose sizes replace the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
     cli.add_device_argument(parser)
@@ -30,27 +31,36 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
-    from dnalm import genome
+    from dnalm import checkpoints, genome
+    from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, mlm, recipe
 
     settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe)
+    initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
+    settings, config = mlm.continued(settings, initial) if initial else (settings, None)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     with genome.Genome(arguments.genome) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp)
-    config = recipe.model_config(settings, lm_head=True)
-    params = mlm.start_params(config, settings)
+    config = config or recipe.model_config(settings, lm_head=True)
+    params = mlm.start_params(config, settings, initial)
 
-    inputs = {"genome": arguments.genome}
+    inputs = {"genome": arguments.genome} | start
     key = recipe.run_key(settings, "pretrain", inputs, arguments.held_out)
-    batches = mlm.make_batches(examples, settings)
-    trained = loop.train(params, mlm.make_loss(config, settings), batches, settings, arguments.work_dir, key)
+    loss, batches = mlm.make_loss(config, settings), mlm.make_batches(examples, settings)
+    looks = mlm.make_validation(config, examples, unseen[-1], settings) if settings.validate_every else None
+    curves = follow.Curves(settings, arguments.work_dir, arguments.name)
+    trained = loop.train(
+        params, loss, batches, settings, arguments.work_dir, key, validation=looks, report=curves.update
+    )
 
     def score(stored, region):
         return mlm.score_region(config, stored, examples, region, settings)
 
     run = finish.Finished(arguments.name, "pretrain", settings, config, trained, examples)
+    follow.Curves(settings, arguments.output_dir, arguments.name).update(trained.progress)
     finish.finish(run, arguments.output_dir, inputs, arguments.held_out, score)
 
 

@@ -8,6 +8,7 @@ A run that was stopped goes on from its last checkpoint when started again with 
 """
 
 import sys
+from dataclasses import replace
 
 from dnalm import cli, device
 
@@ -21,7 +22,9 @@ def parse_arguments(argv):
         "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
-    parser.add_argument("--initial", help="checkpoint whose encoder is the start (default: random weights)")
+    parser.add_argument(
+        "--initial", help="checkpoint whose encoder, and head for the same features, is the start"
+    )
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
     cli.add_device_argument(parser)
@@ -33,6 +36,7 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
     from dnalm import annotation, checkpoints, genome
+    from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, recipe, segmentation
 
@@ -44,17 +48,29 @@ def main(argv=None) -> None:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
     config = recipe.model_config(settings, settings.features, "own_strand")
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     params = segmentation.start_params(config, settings, examples.frequencies(), initial)
+    params, frozen = segmentation.part(params, config, settings)
 
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
+    inputs |= start
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
     loss, batches = segmentation.make_loss(config, settings), segmentation.make_batches(examples, settings)
-    trained = loop.train(params, loss, batches, settings, arguments.work_dir, key)
+    looks = None
+    if settings.validate_every:
+        looks = segmentation.make_validation(config, examples, table, unseen[-1], settings, frozen)
+    curves = follow.Curves(settings, arguments.work_dir, arguments.name)
+    trained = loop.train(
+        params, loss, batches, settings, arguments.work_dir, key,
+        fixed=(frozen,), validation=looks, report=curves.update,
+    )  # fmt: skip
+    trained = replace(trained, params=segmentation.joined(trained.params, frozen))
 
     def score(stored, region):
         return segmentation.score_region(config, stored, examples, table, region, settings.window_bp)
 
     run = finish.Finished(arguments.name, "train_segmentation", settings, config, trained, examples)
+    follow.Curves(settings, arguments.output_dir, arguments.name).update(trained.progress)
     finish.finish(
         run, arguments.output_dir, inputs, arguments.held_out, score, [segmentation.verified_note(table)]
     )

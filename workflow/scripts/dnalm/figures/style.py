@@ -211,6 +211,12 @@ def _silence() -> Iterator[None]:
         log.disabled = before
 
 
+def write_png(figure: Figure, path: str | Path) -> None:
+    """Writes a figure as PNG alone: one that is drawn again while a run goes on."""
+    with applied(), atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None}, dpi=PNG_DOTS_PER_INCH / 2)
+
+
 def _as_text(table: pd.DataFrame) -> bytes:
     text = table.to_csv(sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n")
     return str(text).encode("utf-8")

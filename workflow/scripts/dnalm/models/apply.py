@@ -30,6 +30,7 @@ def untransformed(
     pooling: str | None,
     rescaling_factor: float | None,
     mapped: bool | None,
+    remat: bool = False,
 ) -> Callable[..., dict[str, Array]]:
     """Returns the function of tokens alone that `forward` transforms; for use inside haiku."""
     scale = config.rescaling_factor if rescaling_factor is None else rescaling_factor
@@ -40,7 +41,7 @@ def untransformed(
             return compute(tokens, attention_mask)
 
     def compute(tokens: Array | np.ndarray, attention_mask: Array | np.ndarray | None) -> dict[str, Array]:
-        encoder = (BertEncoder if config.architecture == "bert" else Encoder)(config, mapped)
+        encoder = (BertEncoder if config.architecture == "bert" else Encoder)(config, mapped, remat)
         tokens = jnp.asarray(tokens)
         mask = None if attention_mask is None else jnp.asarray(attention_mask)
         outputs = encoder(tokens, mask, needed, attention_layers, logits, scale)
@@ -74,6 +75,7 @@ def forward(
     rescaling_factor: float | None = None,
     mapped: bool | None = None,
     precision: str = DEFAULT_PRECISION,
+    remat: bool = False,
 ) -> Callable[..., dict[str, Array]]:
     """Returns apply(params, tokens, attention_mask=None) -> outputs, to be jitted or differentiated.
 
@@ -90,6 +92,8 @@ def forward(
             float32 are rotary angles, attention scores and weights, layer norms, pooling, and the last
             product of the segmentation head with its softmax; so are the outputs attention,
             segment_probabilities and pooled embeddings.
+        remat: in gradients, compute each block again instead of keeping what is inside it: less memory, a
+            third more time.
 
     `tokens` is Int32 (B, L), `attention_mask` Bool (B, 1, L, L): which key (last axis) each query may
     see; by default every token that is no pad. Padding never changes a valid position's value. `params`
@@ -100,7 +104,7 @@ def forward(
     """
     check_precision(precision)
     transformed = _transform(
-        config, layers, attention_layers, logits, segmentation, pooling, rescaling_factor, mapped
+        config, layers, attention_layers, logits, segmentation, pooling, rescaling_factor, mapped, remat
     )
 
     def apply(params: Any, *inputs: Any, **named: Any) -> dict[str, Array]:

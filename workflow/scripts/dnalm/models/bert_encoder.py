@@ -72,9 +72,11 @@ class TiedHead(hk.Module):
 class BertEncoder(hk.Module):
     """Tokens to embeddings of chosen layers, attention maps and logits; stops at the deepest one needed."""
 
-    def __init__(self, config: ModelConfig, mapped: bool | None, name: str = ROOTS["bert"]) -> None:
+    def __init__(
+        self, config: ModelConfig, mapped: bool | None, remat: bool = False, name: str = ROOTS["bert"]
+    ) -> None:
         super().__init__(name=name)
-        self.config, self.mapped = config, mapped
+        self.config, self.mapped, self.remat = config, mapped, remat
         self.table = hk.Embed(config.vocabulary_size, config.embed_dim, name="embed")
         if config.positional_embedding == "learned":
             self.positions = hk.Embed(config.max_tokens, config.embed_dim, name="positional_embed")
@@ -108,7 +110,12 @@ class BertEncoder(hk.Module):
         depth = config.num_layers if logits else max([*layers, *attention_layers], default=0)
         for number in range(1, depth + 1):
             block = PostNormLayer(config, mapped, name=f"attention_layer_{number - 1}")
-            x, attention = block(x, mask, number in attention_layers)
+            weights = number in attention_layers
+            if self.remat and not weights:
+                x = hk.remat(lambda x, block=block: block(x, mask, False)[0])(x)
+                attention = None
+            else:
+                x, attention = block(x, mask, weights)
             if attention is not None:
                 outputs[f"attention_{number}"] = attention
             if number in layers:

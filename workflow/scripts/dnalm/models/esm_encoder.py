@@ -98,9 +98,11 @@ class LanguageHead(hk.Module):
 class Encoder(hk.Module):
     """Tokens to embeddings of chosen layers, attention maps and logits; stops at the deepest one needed."""
 
-    def __init__(self, config: ModelConfig, mapped: bool | None, name: str = ROOTS["esm"]) -> None:
+    def __init__(
+        self, config: ModelConfig, mapped: bool | None, remat: bool = False, name: str = ROOTS["esm"]
+    ) -> None:
         super().__init__(name=name)
-        self.config, self.mapped = config, mapped
+        self.config, self.mapped, self.remat = config, mapped, remat
         self.table = hk.Embed(config.vocabulary_size, config.embed_dim, name="embed")
         if config.positional_embedding == "learned":
             self.positions = LearnedPositions(config)
@@ -145,7 +147,12 @@ class Encoder(hk.Module):
         depth = config.num_layers if logits else max([*layers, *attention_layers], default=0)
         for number in range(1, depth + 1):
             block = AttentionLayer(config, mapped, name=f"attention_layer_{number - 1}")
-            x, attention = block(x, mask, tables, number in attention_layers)
+            weights = number in attention_layers
+            if self.remat and not weights:
+                x = hk.remat(lambda x, block=block: block(x, mask, tables, False)[0])(x)
+                attention = None
+            else:
+                x, attention = block(x, mask, tables, weights)
             if attention is not None:
                 outputs[f"attention_{number}"] = attention
             if number == config.num_layers and (number in layers or logits):

@@ -68,7 +68,9 @@ def add_composition(
 
 
 def fold(params: Params, features: Float[Array, "V C"] | Float[np.ndarray, "V C"]) -> Params:
-    """Returns the model's own parameters: the table summed, W gone."""
+    """Returns the model's own parameters: the table summed, W gone; as they are where there is no W."""
+    if MODULE not in params:
+        return params
     name = embedding_module(params)
     table = params[name]["embeddings"] + features @ params[MODULE]["w"]
     rest = {module: arrays for module, arrays in params.items() if module != MODULE}

@@ -6,6 +6,7 @@ random k-mer and 10 % stay; the loss is the cross-entropy of the chosen tokens.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,17 +17,21 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int, Int32
 
 from dnalm import models
+from dnalm.checkpoints import Checkpoint
+from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
 from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, any_kmers
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import SPANS, PretrainingRecipe
+from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
 Kmers = KmerTokenizer | OverlappingTokenizer
 SCORING_BATCH = 8  # windows
 UNIGRAM_WINDOWS = 4000  # training windows counted for the token frequencies
 PSEUDO_COUNT = 1.0
+SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
 
 
 def mask_tokens(
@@ -81,20 +86,55 @@ def shorten(
     return result
 
 
-def start_params(config: ModelConfig, recipe: PretrainingRecipe) -> Params:
-    """Returns random parameters to train."""
-    params = models.init_params(config, recipe.seed)
-    return composition.add_composition(params, any_kmers(config.tokenizer), recipe.seed)
+def start_params(config: ModelConfig, recipe: PretrainingRecipe, initial: Checkpoint | None = None) -> Params:
+    """Returns the parameters to train: random ones, or a checkpoint's.
+
+    Raises:
+        UserError: the checkpoint has no language-model head.
+    """
+    params = initial.params if initial else models.init_params(config, recipe.seed)
+    if not recipe.compose_embedding:
+        return dict(params)
+    kmers = any_kmers(config.tokenizer)
+    return composition.add_composition(dict(params), kmers, recipe.seed, keep_table=initial is not None)
+
+
+def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[PretrainingRecipe, ModelConfig]:
+    """Returns the recipe with the sizes of the checkpoint that it goes on from, and the model's config.
+
+    Raises:
+        UserError: no language-model head, no k-mer tokenizer, or windows longer than the model takes.
+    """
+    config = initial.config
+    if not config.lm_head:
+        raise UserError(initial.source, "has no language-model head", "Name a language model.")
+    kmers = any_kmers(config.tokenizer)
+    tokens = kmers.tokens_of(recipe.window_bp)
+    if tokens > config.max_tokens:
+        raise UserError(
+            initial.source,
+            f"takes {config.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
+            "Shorten window_bp.",
+        )
+    if recipe.window_bp % int(kmers.bases_per_token):
+        raise UserError(
+            "window_bp",
+            f"found {recipe.window_bp}, expected a multiple of {int(kmers.bases_per_token)}",
+            "Change it.",
+        )
+    sizes = {name: getattr(config, name) for name in SIZES}
+    return dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes), config
 
 
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
-    apply = models.forward(config, logits=True)
-    features = jnp.asarray(composition.kmer_features(any_kmers(config.tokenizer)))
+    apply = models.forward(config, logits=True, precision=recipe.precision, remat=recipe.remat)
+    features = composition.kmer_features(any_kmers(config.tokenizer)) if recipe.compose_embedding else None
 
     def loss(params: Params, batch: Any) -> jax.Array:
         read, tokens, chosen = batch
-        logits = apply(composition.fold(params, features), read)["logits"]
+        own = params if features is None else composition.fold(params, jnp.asarray(features))
+        logits = apply(own, read)["logits"].astype(jnp.float32)
         surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
         return jnp.sum(surprise * chosen) / jnp.maximum(1, jnp.sum(chosen))
 
@@ -117,6 +157,40 @@ def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[i
         return read.reshape(shape), tokens.reshape(shape), chosen.reshape(shape)
 
     return make_batch
+
+
+def make_validation(
+    config: ModelConfig, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
+) -> Validation:
+    """Returns looks at masked tokens of a region that is not trained on, the same ones at every look."""
+    kmers, random = any_kmers(config.tokenizer), batch_random(recipe.seed, recipe.steps + 2)
+    starts = side_by_side(data.sequences[region[0]], region, recipe.window_bp)
+    windows = [(region[0], start, strand) for start in starts for strand in "+-"]
+    windows = windows[:: max(1, len(windows) // recipe.validation_windows)][: recipe.validation_windows]
+    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+    read, chosen = mask_tokens(random, tokens, kmers, recipe)
+    features = jnp.asarray(composition.kmer_features(kmers))
+    apply = models.forward(config, logits=True, precision=recipe.precision)
+
+    @jax.jit
+    def judge(params: Params, batch: Any) -> tuple[jax.Array, jax.Array]:
+        read, tokens, chosen = batch
+        logits = apply(composition.fold(params, features), read)["logits"].astype(jnp.float32)
+        surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
+        right = logits.argmax(-1) == tokens
+        return jnp.sum(surprise * chosen), jnp.sum(right & chosen)
+
+    def look(params: Params) -> tuple[float, dict[str, float]]:
+        size = min(SCORING_BATCH, len(windows))
+        totals = np.zeros(3)
+        for first in range(0, len(windows) - size + 1, size):  # whole batches: one compilation
+            rows = slice(first, first + size)
+            nats, right = judge(params, (read[rows], tokens[rows], chosen[rows]))
+            totals += float(nats), float(right), chosen[rows].sum()
+        loss = totals[0] / max(1, totals[2])
+        return loss, {"perplexity": float(np.exp(loss)), "masked_accuracy": totals[1] / max(1, totals[2])}
+
+    return Validation(look, recipe.validate_every, recipe.patience)
 
 
 def token_frequencies(data: TrainingGenome, recipe: PretrainingRecipe) -> Float[np.ndarray, " V"]:

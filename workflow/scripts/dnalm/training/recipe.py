@@ -15,12 +15,23 @@ from dnalm.errors import UserError
 from dnalm.files import fingerprint, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
+from dnalm.models.precision import PRECISIONS
 from dnalm.tokens import any_kmers, kmer_tokenizer
 from dnalm.versions import VERSIONS
 
 TOKENS, SPANS = "tokens", "spans"
 NT_V2, BERT = "nt_v2", "bert"
-CHOICES = {"masking": (TOKENS, SPANS), "architecture": (NT_V2, BERT)}
+COSINE, INVERSE_SQRT, CONSTANT = "cosine", "inverse_sqrt", "constant"
+CROSS_ENTROPY, FOCAL = "cross_entropy", "focal"
+FULL, FROZEN, IA3 = "full", "frozen", "ia3"
+CHOICES = {
+    "masking": (TOKENS, SPANS),
+    "architecture": (NT_V2, BERT),
+    "schedule": (COSINE, INVERSE_SQRT, CONSTANT),
+    "precision": PRECISIONS[:2],
+    "loss": (CROSS_ENTROPY, FOCAL),
+    "backbone": (FULL, FROZEN, IA3),
+}
 
 
 @dataclass(frozen=True)
@@ -38,13 +49,22 @@ class Recipe:
     steps: int = 3000
     learning_rate: float = 8e-4  # peak; 2e-3 was seen to collapse to a constant output
     warmup_fraction: float = 0.08
+    schedule: str = COSINE  # after the warm-up: to zero, by the square root of the step (published), or none
+    beta1: float = 0.9
+    beta2: float = 0.98  # published for Nucleotide Transformer: 0.999
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema_decay: float = 0.995
     seed: int = 1
     log_every: int = 20  # steps
     checkpoint_every: int = 200  # steps
+    precision: str = "float32"  # of the passes; what is trained, and its moments, stay float32
+    remat: bool = False  # compute blocks again in the backward pass: less memory, a third more time
+    compose_embedding: bool = True  # train the table as a sum of shared parts (see `composition`)
     validation: str = ""  # contig:start-end, kept out of training too: for choosing between runs
+    validate_every: int = 0  # steps between two looks at the validation region; 0: none
+    validation_windows: int = 64  # of one look
+    patience: int = 0  # looks without a better score that end the run; 0: none does
     final_scoring: bool = True  # score the held-out region when done
     note: str = ""  # a line for the model card
 
@@ -56,6 +76,9 @@ class SegmentationRecipe(Recipe):
     features: tuple[str, ...] = ("exon", "intron", "splice_donor", "splice_acceptor", "CDS", "3UTR")
     splice_weight: float = 60.0  # of the donors' and acceptors' terms of the loss
     keep_unspliced: float = 0.35  # share of the windows without a splice site that is kept
+    loss: str = CROSS_ENTROPY  # or focal: (1 - p)^gamma times it (de Almeida et al. 2025, Methods)
+    focal_gamma: float = 2.0
+    backbone: str = FULL  # or frozen, or ia3 (vectors in it alone); the head is always trained
 
 
 @dataclass(frozen=True)
@@ -89,10 +112,14 @@ POSITIVE = (
     "checkpoint_every",
     "learning_rate",
     "shortest_tokens",
+    "validation_windows",
 )
+NOT_NEGATIVE = ("validate_every", "patience", "focal_gamma")
 FRACTIONS = (
     "warmup_fraction",
     "ema_decay",
+    "beta1",
+    "beta2",
     "keep_unspliced",
     "masked_fraction",
     "mask_token_fraction",
@@ -158,6 +185,11 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     for key in POSITIVE:
         if key in values and not values[key] > 0:
             raise UserError(path, f"{key}: found {values[key]}, expected more than 0", "Correct it.")
+    for key in NOT_NEGATIVE:
+        if values.get(key, 0) < 0:
+            raise UserError(path, f"{key}: found {values[key]}, expected 0 or more", "Correct it.")
+    if recipe.validate_every and not recipe.validation:
+        raise UserError(path, "validate_every: there is no validation region", "Name one, or leave it out.")
     for key in FRACTIONS:
         if key in values and not 0 <= values[key] <= 1:
             raise UserError(path, f"{key}: found {values[key]}, expected 0 to 1", "Correct it.")

@@ -16,15 +16,19 @@ from dnalm import metrics, models
 from dnalm.checkpoints import Checkpoint
 from dnalm.errors import UserError
 from dnalm.labels import label_track
+from dnalm.models.adapters import AdapterConfig, adapted, init_adapter, merge
 from dnalm.models.config import ROOTS, ModelConfig
 from dnalm.tokens import kmer_tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import SegmentationRecipe
+from dnalm.training.recipe import FOCAL, FULL, IA3, SegmentationRecipe
+from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
 HEAD = "u_net_head/~/fc"  # the last layer of the published head
 BEYOND_ENCODER = ("max_tokens", "lm_head", "features", "labels", "rescaling_factor")  # may differ
+ADAPTER = "adapter"  # what IA3 trains of the backbone, beside the model's own modules
+IA3_SETTINGS = AdapterConfig("ia3")
 RAREST = 1e-6  # a feature's frequency is taken to be at least this
 SCORING_BATCH = 8  # windows
 METRIC_COLUMNS = ("feature", "bases", "positives", "base_rate", "auprc", "auroc", "mcc", "mcc_best")
@@ -55,7 +59,8 @@ def start_params(
             if (whole or name.startswith(ROOTS["esm"])) and name in initial.params
         }
     kmers = kmer_tokenizer(config.tokenizer)
-    params = composition.add_composition(params, kmers, recipe.seed, keep_table=initial is not None)
+    if recipe.compose_embedding and recipe.backbone == FULL:
+        params = composition.add_composition(params, kmers, recipe.seed, keep_table=initial is not None)
     if whole:
         return params
     head = next(name for name in params if name.endswith(HEAD))
@@ -78,28 +83,62 @@ def check_encoder(config: ModelConfig, initial: Checkpoint) -> None:
             )
 
 
-def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[[Params, Any], jax.Array]:
-    """Returns (params, (tokens, labels)) -> mean binary cross-entropy; splice sites weigh more."""
-    apply = models.forward(config, segmentation=True)
+def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[..., jax.Array]:
+    """Returns (trained, (tokens, labels), frozen) -> the recipe's mean loss; splice sites weigh more.
+
+    `trained` and `frozen` are the parts of `part`.
+    """
+    apply = models.forward(config, segmentation=True, precision=recipe.precision, remat=recipe.remat)
+    call = adapted(apply, IA3_SETTINGS)
     features = jnp.asarray(composition.kmer_features(kmer_tokenizer(config.tokenizer)))
     weights = jnp.asarray(
         [recipe.splice_weight if name.startswith("splice_") else 1.0 for name in recipe.features]
     )
+    gamma = recipe.focal_gamma if recipe.loss == FOCAL else 0.0
 
-    def loss(params: Params, batch: Any) -> jax.Array:
+    def loss(trained: Params, batch: Any, frozen: Params) -> jax.Array:
         tokens, labels = batch
-        logits = apply(composition.fold(params, features), tokens)["segment_logits"]
-        return weighted_cross_entropy(logits, labels, weights)
+        adapter = trained.get(ADAPTER, {})
+        params = {**frozen, **{name: leaves for name, leaves in trained.items() if name != ADAPTER}}
+        logits = call(composition.fold(params, features), adapter, tokens)["segment_logits"]
+        return weighted_loss(logits.astype(jnp.float32), labels, weights, gamma)
 
     return loss
 
 
-def weighted_cross_entropy(
-    logits: Float[Array, "B S F 2"], labels: Bool[Array, "B S F"], weights: Float[Array, " F"]
+def part(params: Params, config: ModelConfig, recipe: SegmentationRecipe) -> tuple[Params, Params]:
+    """Returns what is trained and what is not: of a frozen backbone the head alone, or with its vectors."""
+    if recipe.backbone == FULL:
+        return params, {}
+    encoder = {name: leaves for name, leaves in params.items() if name.startswith(ROOTS["esm"])}
+    trained = {name: leaves for name, leaves in params.items() if name not in encoder}
+    if recipe.backbone == IA3:
+        trained[ADAPTER] = init_adapter(config, IA3_SETTINGS, recipe.seed)
+    return trained, encoder
+
+
+def joined(trained: Params, frozen: Params) -> Params:
+    """Returns a whole model's parameters again; an adapter becomes part of the weights."""
+    adapter = trained.get(ADAPTER, {})
+    params = {**frozen, **{name: leaves for name, leaves in trained.items() if name != ADAPTER}}
+    return merge(params, adapter, IA3_SETTINGS) if adapter else params
+
+
+def weighted_loss(
+    logits: Float[Array, "B S F 2"],
+    labels: Bool[Array, "B S F"],
+    weights: Float[Array, " F"],
+    gamma: float = 0.0,
 ) -> Float[Array, ""]:
-    """Mean over bases and features of -log p(label), each feature's times its weight."""
-    odds = logits[..., 1] - logits[..., 0]
-    return jnp.mean(weights * (jax.nn.softplus(odds) - labels * odds))
+    """Mean over bases and features of -(1 - p)^gamma log p, p the label's probability, times weights.
+
+    Source: gamma 0 is cross-entropy; focal loss: Lin et al. 2017; gamma 2: SegmentNT (de Almeida et al. 2025,
+    Methods).
+    """
+    odds = (logits[..., 1] - logits[..., 0]) * jnp.where(labels, 1, -1)
+    surprise = jax.nn.softplus(-odds)
+    focus = jax.nn.sigmoid(-odds) ** gamma if gamma else 1.0
+    return jnp.mean(weights * focus * surprise)
 
 
 def make_batches(data: TrainingGenome, recipe: SegmentationRecipe) -> Callable[[int], Any]:
@@ -115,6 +154,32 @@ def make_batches(data: TrainingGenome, recipe: SegmentationRecipe) -> Callable[[
         return tokens.reshape(*shape, -1), labels.reshape(*shape, *labels.shape[1:])
 
     return make_batch
+
+
+def make_validation(
+    config: ModelConfig,
+    data: TrainingGenome,
+    table: pd.DataFrame,
+    region: Region,
+    recipe: SegmentationRecipe,
+    frozen: Params,
+) -> Validation:
+    """Returns looks at a region that is not trained on: 1 - mean auPRC of the features is what is lowered."""
+    contig, begin, end = region
+    length = min(end - begin, -(-recipe.validation_windows // 2) * recipe.window_bp)
+    shown = (contig, begin, begin + length)
+    features = composition.kmer_features(kmer_tokenizer(config.tokenizer))
+
+    def look(trained: Params) -> tuple[float, dict[str, float]]:
+        params = composition.fold(joined(trained, frozen), features)
+        scores = score_region(config, params, data, table, shown, recipe.window_bp)
+        known = scores.set_index("feature")["auprc"].dropna()
+        if known.empty:
+            where = f"validation {contig}:{begin}-{begin + length}"
+            raise UserError(where, "holds no element to score", "Choose another region, or more windows.")
+        return 1 - float(known.mean()), {f"auprc_{name}": float(value) for name, value in known.items()}
+
+    return Validation(look, recipe.validate_every, recipe.patience)
 
 
 def predict_region(

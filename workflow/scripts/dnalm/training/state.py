@@ -22,7 +22,8 @@ State = dict[str, Any]  # pytree of arrays
 class Progress:
     """What a run has done so far.
 
-    `losses` and `gradient_norms` have one value per step, `validation` has [step, loss] per look.
+    `losses` and `gradient_norms` have one value per step, `validation` has [step, loss] per look, and a table
+    of other scores where there are some.
     """
 
     step: int = 0

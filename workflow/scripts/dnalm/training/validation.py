@@ -22,12 +22,12 @@ class Validation:
     """How a run is judged on the way.
 
     Args:
-        loss: of the parameters, on rows that are not trained on.
+        loss: of the parameters, on rows that are not trained on; or the loss with a table of other scores.
         every: steps between two looks; the last step is always looked at.
         patience: looks without a lower loss that end the run; 0: none does.
     """
 
-    loss: Callable[[Any], float]
+    loss: Callable[[Any], Any]
     every: int
     patience: int
 
@@ -55,7 +55,7 @@ class Best:
     def resume(self, state: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Takes up a saved run; returns the rest of its state."""
         self.params = state.get(BEST, self.params)
-        for _, loss in progress.validation:
+        for _, loss, *_ in progress.validation:
             self._note(loss)
         return {name: value for name, value in state.items() if name != BEST}
 
@@ -63,11 +63,13 @@ class Best:
         """Judges the parameters and keeps a copy of them where they are the best."""
         if self._validation is None:
             return
-        loss = self._validation.loss(params)
-        progress.validation.append([done, loss])
+        found = self._validation.loss(params)
+        loss, *scores = found if isinstance(found, tuple) else (found,)
+        progress.validation.append([done, loss, *scores])
         if better := self._note(loss):
             self.params = jax.tree.map(jnp.array, params)  # a copy: the next step overwrites them
-        log.info("step %d  validation loss %.4f%s", done, loss, "  (best)" if better else "")
+        told = "".join(f"  {name} {value:.4f}" for table in scores for name, value in table.items())
+        log.info("step %d  validation loss %.4f%s%s", done, loss, told, "  (best)" if better else "")
 
     def _note(self, loss: float) -> bool:
         better = loss < self._loss
