@@ -12,7 +12,7 @@ import toy_models
 from scipy import stats
 from toy_tokens import bpe_text
 
-from dnalm.attention import LANDSCAPE_COLUMNS, MOTIF_COLUMNS, landscape, maps, motifs
+from dnalm.attention import LANDSCAPE_COLUMNS, MOTIF_COLUMNS, landscape, maps, motifs, windows
 from dnalm.checkpoints import load_checkpoint, write_checkpoint
 from dnalm.errors import UserError
 from dnalm.files import read_manifest
@@ -113,7 +113,7 @@ def test_a_planted_peak_gives_its_stretch_and_the_exact_values(genome_file, read
 
 def test_a_long_region_is_read_in_windows_whose_middles_are_kept(genome_file, reader):
     window, model = read(genome_file, "c1:0-60", DNABERT), reader(DNABERT)
-    pieces = landscape.overlapping_pieces(window, DNABERT)
+    pieces = windows.overlapping_pieces(window, DNABERT)
     own = LIMIT - 2
     assert [piece.first for piece in pieces] == [*range(0, len(window.ids) - 2 - own + 5, 5)]
     apply, levelled = jax.jit(forward(DNABERT, attention_layers=(1,))), []

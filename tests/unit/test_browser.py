@@ -17,7 +17,7 @@ import toy_genes
 import toy_models
 
 from dnalm import annotation, tracks
-from dnalm.browser import page, slices
+from dnalm.browser import page, places, slices
 from dnalm.elements import sessions
 from dnalm.errors import UserError
 from dnalm.figures import genes
@@ -264,9 +264,9 @@ def test_at_most_twelve_genes_have_buttons(inputs):
     ]
     import pandas as pd
 
-    places = page.gene_places(pd.concat(many), [(CONTIG, 0, LENGTH_BP)], inputs.genome.lengths)
-    assert len(places) == page.MOST_GENES == len({place.label for place in places})
-    assert [place.label for place in places[1:]] == sorted(place.label for place in places[1:])
+    found = places.gene_places(pd.concat(many), [(CONTIG, 0, LENGTH_BP)], inputs.genome.lengths)
+    assert len(found) == places.MOST_GENES == len({place.label for place in found})
+    assert [place.label for place in found[1:]] == sorted(place.label for place in found[1:])
 
 
 def test_without_annotation_or_elements_the_page_shows_the_rest(tmp_path):

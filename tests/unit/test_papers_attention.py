@@ -17,7 +17,7 @@ from dnalm.annotation import write_annotation
 from dnalm.attention import LANDSCAPE_COLUMNS, maps, motifs
 from dnalm.errors import UserError
 from dnalm.figures import gene_models, palette, style
-from dnalm.figures.papers import attention, landscape
+from dnalm.figures.papers import attention, attention_cells, inputs, landscape, landscape_bins
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (style.COLUMN_MM, style.PAGE_MM)
@@ -49,8 +49,8 @@ def test_cells_are_the_attention():
     for image, values in zip(images, shown.values, strict=True):
         np.testing.assert_array_equal(image.get_array(), values)
     assert images[0].norm is images[1].norm, "one scale"
-    assert images[0].norm.vmax == pytest.approx(np.quantile(shown.values, attention.TOP_QUANTILE))
-    table = attention.map_table(shown)
+    assert images[0].norm.vmax == pytest.approx(np.quantile(shown.values, attention_cells.TOP_QUANTILE))
+    table = attention_cells.map_table(shown)
     assert list(table.columns[:5]) == ["layer", "head", "query", "start", "key_0"] and len(table) == 120
     row = table[(table["head"] == 1) & (table["query"] == 7)].iloc[0]
     assert row["start"] == 20_006 and row["key_30"] == pytest.approx(shown.values[1, 7, 30], rel=6e-3)
@@ -58,13 +58,15 @@ def test_cells_are_the_attention():
 
 def test_many_tokens_are_binned_by_their_maximum(caplog):
     values = np.arange(25.0).reshape(5, 5)
-    np.testing.assert_array_equal(attention.bin_maximum(values, 2), [[6, 8, 9], [16, 18, 19], [21, 23, 24]])
+    np.testing.assert_array_equal(
+        attention_cells.bin_maximum(values, 2), [[6, 8, 9], [16, 18, 19], [21, 23, 24]]
+    )
     shown = toys.toy_maps(410, [(1, head) for head in range(13)])
     figure = attention.plot_attention(shown, "x")
     assert figure.axes[0].images[0].get_array().shape == (205, 205)
     assert "Each cell: the maximum over 2 by 2 tokens." in figure.get_label()
     assert "The first 12 of 13 heads." in figure.get_label() and "first 12 of 13 heads" in caplog.text
-    assert len(attention.map_table(shown)) == 12 * 205
+    assert len(attention_cells.map_table(shown)) == 12 * 205
 
 
 def test_few_tokens_are_named_where_they_fit():
@@ -90,7 +92,7 @@ def test_a_map_without_values_is_a_gap(caplog):
     none = toys.toy_maps(60, ())
     for width_mm in WIDTHS:
         assert "no value" in assert_readable(attention.plot_attention(none, "x", width_mm))
-    assert attention.map_table(none).empty
+    assert attention_cells.map_table(none).empty
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def found(table):
 
 @pytest.fixture(scope="module")
 def models(table):
-    return gene_models.model_parts(toy_genes.toy_annotation(), landscape.region_of(table))
+    return gene_models.model_parts(toy_genes.toy_annotation(), landscape_bins.region_of(table))
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
@@ -130,7 +132,7 @@ def test_lines_stretches_and_bars_are_those_of_the_tables(table, found):
     shaded = [(patch.get_x() - 20_000, patch.get_width()) for patch in axes.patches]
     expected = motifs.find_stretches(short["attention"].to_numpy())
     assert shaded == [(start, end - start) for start, end in expected]
-    chosen = landscape.choose_motifs(found)
+    chosen = landscape_bins.choose_motifs(found)
     assert len(chosen) == 10 and chosen["p"].is_monotonic_increasing
     widths = [patch.get_width() for patch in bars.patches if isinstance(patch, Rectangle)]
     np.testing.assert_allclose(widths, chosen["log2_enrichment"])
@@ -152,10 +154,10 @@ def test_high_peaks_do_not_flatten_the_rest(table, found):
 
 
 def test_long_regions_are_binned(table):
-    bins = landscape.bin_landscape(table)
+    bins = landscape_bins.bin_landscape(table)
     assert len(bins) == 1000 and (bins["end"] - bins["start"]).eq(4).all()
     np.testing.assert_allclose(bins["attention"], table["attention"].to_numpy().reshape(-1, 4).mean(axis=1))
-    uneven = landscape.bin_landscape(table.iloc[:2501])
+    uneven = landscape_bins.bin_landscape(table.iloc[:2501])
     assert uneven["end"].iloc[-1] == table["end"].iloc[2500] and len(uneven) == 834
 
 
@@ -180,7 +182,7 @@ def test_what_is_missing_is_a_gap_with_a_note(table, width_mm, caplog):
     assert caplog.text.count("a panel has nothing to draw") == 1
     empty = landscape.plot_landscape(table.iloc[:0], toys.no_motifs(), None, "x", width_mm)
     assert assert_readable(empty).count("no value") == 2
-    assert landscape.drawn_table(table.iloc[:0], toys.no_motifs()).empty
+    assert landscape_bins.drawn_table(table.iloc[:0], toys.no_motifs()).empty
 
 
 def test_the_same_tables_give_the_same_bytes(table, found, models):
@@ -222,7 +224,7 @@ def test_the_script_of_the_landscape(table, found, tmp_path):
 def test_tables_without_rows_are_read(table, tmp_path):
     path = tmp_path / "l.tsv"
     table.iloc[:0].to_csv(path, sep="\t", index=False)
-    assert landscape.read_rows(path, LANDSCAPE_COLUMNS, "landscape").empty
+    assert inputs.read_rows(path, LANDSCAPE_COLUMNS, "landscape").empty
     path.write_bytes(b"")
     with pytest.raises(UserError, match="is empty"):
-        landscape.read_rows(path, LANDSCAPE_COLUMNS, "landscape")
+        inputs.read_rows(path, LANDSCAPE_COLUMNS, "landscape")

@@ -15,7 +15,7 @@ from figure_checks import assert_readable
 from dnalm import suites
 from dnalm.errors import UserError
 from dnalm.figures import palette, style
-from dnalm.figures.papers import benchmark, hollow
+from dnalm.figures.papers import benchmark, benchmark_note, benchmark_scores, hollow
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (style.COLUMN_MM, style.PAGE_MM)
@@ -24,7 +24,7 @@ FEW = ["H3", "promoter_tata", "enhancers"]
 
 def gathered(folder, table, suite="nt_original"):
     table.to_csv(folder / "leaderboard.tsv", sep="\t", index=False, na_rep="NA")
-    return benchmark.gather(folder / "leaderboard.tsv", suite)
+    return benchmark_scores.gather(folder / "leaderboard.tsv", suite)
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,17 @@ def facets(figure):
 
 
 def drawn(table, width_mm=style.PAGE_MM, suite="nt_original"):
-    return benchmark.plot_benchmark(table, benchmark.NOTES[suite], width_mm, suite)
+    return benchmark.plot_benchmark(table, benchmark_note.NOTES[suite], width_mm, suite)
 
 
-@pytest.mark.parametrize("suite", benchmark.SUITES)
+@pytest.mark.parametrize("suite", benchmark_scores.SUITES)
 def test_every_task_of_a_suite_has_its_category(suite, tmp_path):
     table = gathered(tmp_path, toy.toy_leaderboard(suite, features=("kmer",)), suite)
     counts = table.groupby("category", sort=False)["task"].nunique()
     assert dict(counts) == {"Histone marks": 10, "Regulatory elements": 5, "Splicing": 3}
-    assert set(table["task"]) == set(suites.read_suite(suite)) and set(benchmark.TASKS) <= set(table["task"])
+    assert set(table["task"]) == set(suites.read_suite(suite)) and set(benchmark_scores.TASKS) <= set(
+        table["task"]
+    )
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
@@ -82,7 +84,7 @@ def test_the_note_says_what_a_reader_must_know(few):
 
 
 def test_baselines_are_grey_and_stand_below_their_model(few):
-    labels = benchmark.rows_of(few[few["origin"] == "here"])
+    labels = benchmark_scores.rows_of(few[few["origin"] == "here"])
     assert list(labels.items())[:2] == [
         ("1B_agro_nt", "1B_agro_nt"), ("1B_agro_nt.random_weights", "its random weights"),
     ]  # fmt: skip
@@ -91,7 +93,7 @@ def test_baselines_are_grey_and_stand_below_their_model(few):
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
-@pytest.mark.parametrize("suite", benchmark.SUITES)
+@pytest.mark.parametrize("suite", benchmark_scores.SUITES)
 def test_eighteen_tasks_can_be_read(suite, width_mm, tmp_path):
     figure = drawn(gathered(tmp_path, toy.toy_leaderboard(suite), suite), width_mm, suite)
     assert len(facets(figure)) == 18
@@ -198,14 +200,14 @@ def test_the_script_writes_both_widths_and_the_same_bytes(tmp_path):
             hashlib.sha256((tmp_path / f"{stem}{suffix}").read_bytes()).hexdigest() for stem in ("one", "two")
         }
         assert len(sums) == 1, suffix
-    assert tuple(pd.read_csv(tmp_path / "one.tsv", sep="\t").columns) == benchmark.DRAWN_COLUMNS
+    assert tuple(pd.read_csv(tmp_path / "one.tsv", sep="\t").columns) == benchmark_scores.DRAWN_COLUMNS
 
 
 def test_a_leaderboard_without_its_columns_is_the_users_fault(tmp_path, capsys):
     path = tmp_path / "l.tsv"
     path.write_text("task\nH3\n")
     with pytest.raises(UserError, match="leaderboard lacks the columns suite"):
-        benchmark.gather(path, "nt_revised")
+        benchmark_scores.gather(path, "nt_revised")
     assert plot_nt_benchmark.main(["--leaderboard", str(path), "--output-stem", str(tmp_path / "x")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

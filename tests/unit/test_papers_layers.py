@@ -15,7 +15,7 @@ from figure_checks import assert_readable
 
 from dnalm.errors import UserError
 from dnalm.figures import style
-from dnalm.figures.papers import layers
+from dnalm.figures.papers import context, layer_scores, layers
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (style.COLUMN_MM, style.PAGE_MM)
@@ -33,7 +33,7 @@ def summaries(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def swept(summaries):
-    return layers.gather_layers(summaries)
+    return layer_scores.gather_layers(summaries)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_the_metric_is_the_tasks_own_and_means_are_the_sweeps(swept, summaries):
 
 
 def test_another_metric_can_be_asked_for(summaries):
-    assert set(layers.gather_layers(summaries[:1], "auroc")["metric"]) == {"auroc"}
+    assert set(layer_scores.gather_layers(summaries[:1], "auroc")["metric"]) == {"auroc"}
     with pytest.raises(UserError, match=r"metric 'gini': is not known .expected one of mcc"):
-        layers.gather_layers(summaries, "gini")
+        layer_scores.gather_layers(summaries, "gini")
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
@@ -132,7 +132,7 @@ def test_many_tasks_can_be_read(swept, width_mm, count):
 def test_a_missing_sweep_is_a_gap_and_one_warning(tmp_path, caplog):
     probes = toy.toy_probes(toy.MODELS[:1], (1, 2, 3))
     probes["kmer"] = (None, probes["kmer"][1])
-    table = layers.gather_layers([toy.write_task(tmp_path, "donors", probes)])
+    table = layer_scores.gather_layers([toy.write_task(tmp_path, "donors", probes)])
     with caplog.at_level("WARNING"):
         figure = layers.plot_layers(table, width_mm=style.COLUMN_MM)
     assert assert_readable(figure).count("no value") == 1
@@ -152,7 +152,7 @@ def test_fine_tuned_features_have_no_layers(tmp_path):
     probes = toy.toy_probes(toy.MODELS[:1], (1, 2, 3))
     tuned = toy.toy_folds("demo_nt.ia3", (None,)).assign(choice="step", head="ia3", penalty=np.nan)
     probes["demo_nt.ia3"] = (tuned, tuned)
-    figure = layers.plot_layers(layers.gather_layers([toy.write_task(tmp_path, "donors", probes)]))
+    figure = layers.plot_layers(layer_scores.gather_layers([toy.write_task(tmp_path, "donors", probes)]))
     assert "Without layers, not drawn: demo_nt.ia3." in figure.get_label()
     assert len(lines_of(figure.axes[1])) == 2
 
@@ -168,7 +168,7 @@ def test_other_sweeps_can_be_read(tmp_path, kind):
     else:
         sweep = sweep.assign(mcc=sweep["mcc"] - 3)
     probes["demo_nt"] = (sweep, folds)
-    figure = layers.plot_layers(layers.gather_layers([toy.write_task(tmp_path, "donors", probes)]))
+    figure = layers.plot_layers(layer_scores.gather_layers([toy.write_task(tmp_path, "donors", probes)]))
     assert_readable(figure)
     said = {"pooling": "Dotted: another pooling", "mlp": "MLP probes", "low": "see table"}
     assert said[kind] in figure.get_label()
@@ -177,28 +177,28 @@ def test_other_sweeps_can_be_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
-@pytest.mark.parametrize("plot", [layers.plot_layers, layers.plot_context], ids=["layers", "context"])
+@pytest.mark.parametrize("plot", [layers.plot_layers, context.plot_context], ids=["layers", "context"])
 def test_no_result_says_so(plot, width_mm, caplog):
-    columns = layers.LAYER_COLUMNS if plot is layers.plot_layers else layers.CONTEXT_COLUMNS
+    columns = layer_scores.LAYER_COLUMNS if plot is layers.plot_layers else context.CONTEXT_COLUMNS
     with caplog.at_level("WARNING"):
         figure = plot(pd.DataFrame(columns=list(columns)), width_mm=width_mm)
     assert "no value" in assert_readable(figure) and len(caplog.records) == 1
 
 
 def test_families_are_tasks_of_one_kind_and_species(lengths):
-    table = layers.gather_context(lengths)
+    table = context.gather_context(lengths)
     found = table.groupby("family")["length_bp"].unique()
     assert {name: sorted(own) for name, own in found.items()} == {
         "annotation|splice_donor|zea_mays|mcc": [200, 600, 6000],
         "annotation|splice_donor|oryza_sativa|mcc": [600],
     }
-    assert tuple(table.columns) == layers.CONTEXT_COLUMNS
+    assert tuple(table.columns) == context.CONTEXT_COLUMNS
 
 
 @pytest.mark.parametrize("width_mm", WIDTHS)
 def test_series_rise_with_length(lengths, width_mm):
-    table = layers.gather_context(lengths)
-    figure = layers.plot_context(table, width_mm=width_mm)
+    table = context.gather_context(lengths)
+    figure = context.plot_context(table, width_mm=width_mm)
     texts = assert_readable(figure)
     assert {"Splice donor", "Zea mays", "Oryza sativa", "200", "600", "6,000", "MCC"} <= set(texts)
     axes = figure.axes[1]
@@ -217,20 +217,20 @@ def test_series_rise_with_length(lengths, width_mm):
 
 @pytest.mark.parametrize("lost", ["value", "row"])
 def test_a_missing_length_is_a_gap_and_one_warning(lengths, lost, caplog):
-    table = layers.gather_context(lengths)
+    table = context.gather_context(lengths)
     gone = (table["task"] == "donors_600.zea_mays") & (table["features"] == "demo_nt")
     table = table.assign(mean=table["mean"].mask(gone)) if lost == "value" else table[~gone]
     with caplog.at_level("WARNING"):
-        figure = layers.plot_context(table)
+        figure = context.plot_context(table)
     assert assert_readable(figure).count("no value") == 1 and len(caplog.records) == 1
     assert "No value: demo_nt (donors_600.zea_mays)." in figure.get_label()
 
 
 def test_lengths_too_near_for_labels_are_thinned(lengths):
-    table = layers.gather_context(lengths)
+    table = context.gather_context(lengths)
     table = pd.concat([table.assign(length_bp=table["length_bp"] + step, task=table["task"] + str(step))
                        for step in (0, 20, 40)])  # fmt: skip
-    assert_readable(layers.plot_context(table, width_mm=style.COLUMN_MM))
+    assert_readable(context.plot_context(table, width_mm=style.COLUMN_MM))
 
 
 @pytest.mark.parametrize(

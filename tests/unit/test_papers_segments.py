@@ -26,7 +26,8 @@ from toy_genes import CONTIG, LENGTH_BP, toy_annotation
 from dnalm.annotation import write_annotation
 from dnalm.errors import UserError
 from dnalm.figures import palette, style
-from dnalm.figures.papers import segment_data, segment_metrics, segment_tracks
+from dnalm.figures.papers import segment_data, segment_marks, segment_metrics, segment_tracks
+from dnalm.figures.papers import segment_scores as element_scores
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (style.COLUMN_MM, style.PAGE_MM)
@@ -228,7 +229,7 @@ def test_the_script_of_the_tracks(whole, tmp_path):
 def gathered(tmp_path, scores=None, beside=None):
     scores = segment_scores() if scores is None else scores
     beside = beside_scores() if beside is None else beside
-    return segment_metrics.gather(
+    return element_scores.gather(
         write_table(scores, tmp_path / "m.tsv"), write_table(beside, tmp_path / "b.tsv")
     )
 
@@ -236,7 +237,7 @@ def gathered(tmp_path, scores=None, beside=None):
 def test_rows_are_the_papers_and_then_ours(tmp_path):
     table = gathered(tmp_path)
     assert list(table["feature"]) == [element.feature for element in segment_data.PUBLISHED] + ["CDS"]
-    assert list(table.columns) == list(segment_metrics.DRAWN_COLUMNS)
+    assert list(table.columns) == list(element_scores.DRAWN_COLUMNS)
     assert set(table.loc[table["scored"], "feature"]) == set(DEMO) and not table["comparable"].any()
     exon = table.set_index("feature").loc["exon"]
     # The published numbers are those of Supplementary Table 2 of the paper.
@@ -253,11 +254,11 @@ def test_rows_are_the_papers_and_then_ours(tmp_path):
     [([0.1, 0.5], [0, 0]), ([0.1, 0.11, 0.13], [0, 1, 0]), ([0.3, 0.3, 0.3], [0, 1, 2]), ([], [])],
 )
 def test_marks_that_would_touch_lie_in_other_lanes(values, lanes):
-    assert segment_metrics.place_marks(values, 0.02) == lanes
+    assert segment_marks.place_marks(values, 0.02) == lanes
 
 
 def marks_of(axes):
-    return [line for line in axes.lines if line.get_marker() in segment_metrics.MARKERS.values()]
+    return [line for line in axes.lines if line.get_marker() in element_scores.MARKERS.values()]
 
 
 def panels(figure):
@@ -279,11 +280,11 @@ def test_bars_whiskers_ticks_and_hollow_marks(tmp_path, width_mm):
     ticks = [line for line in right.lines if line.get_color() == palette.VERMILLION]
     rates = [float(line.get_xdata()[0]) for line in ticks]
     assert rates == pytest.approx([0.0055555, 0.2, 0.025, 0.0133333, 0.0090909, 0.0068965])
-    assert len(marks_of(left)) == int(table[list(segment_metrics.MARKERS)].notna().sum().sum()) == 53
+    assert len(marks_of(left)) == int(table[list(element_scores.MARKERS)].notna().sum().sum()) == 53
     assert {line.get_markerfacecolor() for line in marks_of(left)} == {"none"}
     scored = 1 if width_mm == style.COLUMN_MM else 2  # in a column, (b) has the scored elements alone
     assert texts.count("not scored") == 9 * scored
-    assert {"2,000,000", "20 %", "0.56 %", "0.80", *segment_metrics.MARKERS, "Base rate"} <= set(texts)
+    assert {"2,000,000", "20 %", "0.56 %", "0.80", *element_scores.MARKERS, "Base rate"} <= set(texts)
 
 
 def test_marks_are_pale_where_they_cannot_be_compared(tmp_path):
@@ -294,7 +295,7 @@ def test_marks_are_pale_where_they_cannot_be_compared(tmp_path):
     for line in marks_of(axes):
         key = line.get_markeredgecolor(), line.get_markeredgewidth()
         looks[key] = looks.get(key, 0) + 1
-    assert looks == {(segment_metrics.OTHERWISE, 0.5): 52, (segment_metrics.COMPARABLE, 0.8): 1}
+    assert looks == {(segment_marks.OTHERWISE, 0.5): 52, (segment_marks.COMPARABLE, 0.8): 1}
     assert "Dark: comparable (Exon): same checkpoint, chromosomes and threshold." in note
     assert "not comparable (3\u2032 UTR, Intron, Splice donor, Splice acceptor): only 5%" in note
     assert "de Almeida et al. 2025" in note and "chromosomes 20 and 21" in note

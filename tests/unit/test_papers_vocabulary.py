@@ -19,7 +19,7 @@ from toy_tokens import bpe_text
 from dnalm.checkpoints import load_checkpoint
 from dnalm.errors import UserError
 from dnalm.figures import embedding_map, style, vocabulary
-from dnalm.figures.papers import token_panels
+from dnalm.figures.papers import inputs, token_repeats
 from dnalm.figures.papers import vocabulary as paper
 from dnalm.genome import Genome
 from dnalm.tokens import BPE, tokenizer
@@ -255,7 +255,7 @@ def test_repeats_are_beside_the_genome(drawn):
     assert f"genome {whole:.1%}" in [text.get_text() for text in histogram.texts]
     named = axes_of(drawn, "In repeats")
     names = [label.get_text() for label in named.get_yticklabels()]
-    assert names == [token_panels.short_name(token) for token in [*often["token"][:6], *often["token"][-6:]]]
+    assert names == [token_repeats.short_name(token) for token in [*often["token"][:6], *often["token"][-6:]]]
     assert named.lines[0].get_xdata().tolist() == often["in_repeats"].tolist()[:6]
 
 
@@ -350,8 +350,8 @@ def test_few_tokens_are_named_once(size):
 
 
 def test_long_tokens_are_shortened():
-    assert token_panels.short_name("ACGTACGTACGT") == "ACGTACGTACGT"
-    assert token_panels.short_name("A" * 16) == "AAAAAAAAA\u2026 16 bp"
+    assert token_repeats.short_name("ACGTACGTACGT") == "ACGTACGTACGT"
+    assert token_repeats.short_name("A" * 16) == "AAAAAAAAA\u2026 16 bp"
 
 
 def test_the_same_tables_give_the_same_bytes():
@@ -364,7 +364,7 @@ def test_the_same_tables_give_the_same_bytes():
 
 def test_tables_without_rows_are_gaps_and_others_are_refused(tmp_path, capsys):
     toy.cycles().iloc[:0].to_csv(tmp_path / "cycles.tsv", sep="\t", index=False)
-    assert paper.read_rows(tmp_path / "cycles.tsv", vocabulary.COLUMNS, "table").empty
+    assert inputs.read_rows(tmp_path / "cycles.tsv", vocabulary.COLUMNS, "table").empty
     toy.tokens().drop(columns="gc").to_csv(tmp_path / "t.tsv", sep="\t", index=False)
     words = ["--name", "toy", "--species", "fly", "--output-stem", str(tmp_path / "figure")]
     assert plot_grover_tokens.main(["--tokens", str(tmp_path / "t.tsv"), *words]) == 2

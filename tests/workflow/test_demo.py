@@ -2,8 +2,11 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
+from chromium import Chromium
+from PIL import Image
 from workflow.conftest import ROOT, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.demo, pytest.mark.timeout(1800)]
@@ -68,4 +71,48 @@ def test_the_report_is_whole(results):
     text = (results / "report.html").read_text()
     assert 'src="http' not in text and "Drosophila" in text and "chr2R" in text
     assert json.loads((results / "settings.json").read_text())["species"]
-    assert len(list((results / "figures").glob("*.png"))) == 4
+    stems = {path.name.split(".")[0] for path in (results / "figures").glob("*.png")}
+    assert stems == {
+        *("tracks", "expression", "tasks", "map"),
+        *(
+            "segmentnt_tracks",
+            "segmentnt_metrics",
+            "agront_expression",
+            "layers",
+            "grover_tokens",
+            "attention",
+        ),
+    }
+    assert len(list((results / "figures").glob("*.85mm.svg"))) == len(stems)
+
+
+def test_predictions_match_the_annotation_where_they_are_drawn(results):
+    """The exon probability inside and outside of annotated exons, on the strand of the gene."""
+    drawn = pd.read_csv(results / "figures/segmentnt_tracks.tsv", sep="\t")
+    table = pd.read_parquet(results / SPECIES / "annotation.parquet")
+    for sign in "+-":
+        exons = table[(table["type"] == "exon") & (table["strand"] == sign) & (table["contig"] == "chr2R")]
+        inside = [
+            bool(((exons["start"] <= row.bin_start) & (row.bin_end <= exons["end"])).any())
+            for row in drawn.itertuples()
+        ]
+        means = drawn.groupby(inside)[f"exon{sign}"].mean()
+        assert means[True] > 0.5 > 0.2 > means[False], means
+
+
+def test_the_pages_open_in_a_browser(results, tmp_path):
+    """The report and the genome browser of the demo: silent, offline, drawn, below 15 MB."""
+    with Chromium() as chromium:
+        chromium.open(results / "report.html", width=1280)
+        assert chromium.errors == [] and chromium.foreign_requests == []
+        shown = chromium.evaluate("[...document.images].map(one => one.complete && one.naturalWidth > 100)")
+        assert len(shown) == 10 and all(shown)
+        page = results / "browser" / "drosophila_melanogaster.elements.html"
+        chromium.open(page)
+        chromium.wait_for('document.body.dataset.ready === "true"', 120)
+        assert chromium.errors == [] and chromium.foreign_requests == []
+        chromium.screenshot(tmp_path / "browser.png")
+        picture = np.asarray(Image.open(tmp_path / "browser.png").convert("RGB"))
+        assert (np.abs(picture.astype(int) - (0, 114, 178)).max(axis=2) < 4).sum() > 1000, "exons in blue"
+    for path in (results / "report.html", page):
+        assert path.stat().st_size < 15e6, path

@@ -20,8 +20,10 @@ def test_everything_is_made(tiny):
     results = tiny / "results"
     assert (results / "report.html").stat().st_size > 10_000
     for stem in ("expression.fly_slice.rna_seq", "tracks.fly_slice.elements", "tasks", "map.fly_slice.tiles"):
-        for ending in ("svg", "png", "tsv"):
+        for ending in ("svg", "png", "85mm.svg", "85mm.png", "tsv"):
             assert (results / "figures" / f"{stem}.{ending}").stat().st_size > 100, stem
+    for species in ("fly_slice", "macaque_piece"):
+        assert (results / "browser" / f"{species}.elements.html").stat().st_size > 1_000_000
     assert "results/report.html" in (tiny / "run.log").read_text()
 
 

@@ -3,7 +3,7 @@
 
 rule plot_segmentnt_tracks:
     input:
-        tracks=segmented("segmentnt_tracks", "/manifest.json"),
+        tracks=segmented_folder("segmentnt_tracks"),
         annotation=drawn_annotation("segmentnt_tracks"),
     output:
         svg=report(
@@ -39,8 +39,8 @@ rule plot_segmentnt_tracks:
 
 rule plot_segmentnt_metrics:
     input:
-        metrics=segmented("segmentnt_metrics", ".metrics.tsv"),
-        published=segmented("segmentnt_metrics", ".beside_published.tsv"),
+        metrics=segmented("segmentnt_metrics", "metrics.tsv"),
+        published=segmented("segmentnt_metrics", "beside_published.tsv"),
     output:
         svg=report(
             "results/figures/segmentnt_metrics.svg",

@@ -24,7 +24,7 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.attention.maps import read_maps
     from dnalm.figures import style
-    from dnalm.figures.papers import attention
+    from dnalm.figures.papers import attention, attention_cells
 
     maps = read_maps(arguments.attention)
     note = f"Model: {arguments.model}." if arguments.model else ""
@@ -32,7 +32,7 @@ def main(argv=None) -> None:
     def draw(width_mm):
         return attention.plot_attention(maps, note, width_mm)
 
-    style.save_widths(draw, arguments.output_stem, attention.map_table(maps), "Attention maps")
+    style.save_widths(draw, arguments.output_stem, attention_cells.map_table(maps), "Attention maps")
 
 
 if __name__ == "__main__":

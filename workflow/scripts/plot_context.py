@@ -21,12 +21,12 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import style
-    from dnalm.figures.papers import layers
+    from dnalm.figures.papers import context
 
-    table = layers.gather_context(arguments.summaries)
+    table = context.gather_context(arguments.summaries)
 
     def draw(width_mm):
-        return layers.plot_context(table, layers.CONTEXT_NOTE, width_mm)
+        return context.plot_context(table, context.CONTEXT_NOTE, width_mm)
 
     style.save_widths(draw, arguments.output_stem, table, "Scores by length of sequence")
 

@@ -25,11 +25,12 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm import annotation, attention
     from dnalm.figures import gene_models, style
+    from dnalm.figures.papers import inputs, landscape_bins
     from dnalm.figures.papers import landscape as figure
 
-    table = figure.read_rows(arguments.landscape, attention.LANDSCAPE_COLUMNS, "landscape")
-    motifs = figure.read_rows(arguments.motifs, attention.MOTIF_COLUMNS, "table of motifs")
-    region, models = figure.region_of(table), None
+    table = inputs.read_rows(arguments.landscape, attention.LANDSCAPE_COLUMNS, "landscape")
+    motifs = inputs.read_rows(arguments.motifs, attention.MOTIF_COLUMNS, "table of motifs")
+    region, models = landscape_bins.region_of(table), None
     if arguments.annotation:
         models = gene_models.model_parts(annotation.load_annotation(arguments.annotation), region)
 
@@ -37,7 +38,7 @@ def main(argv=None) -> None:
         return figure.plot_landscape(table, motifs, models, f"Model: {arguments.model}.", width_mm)
 
     title = f"Attention landscape of {region[0]}:{region[1]}-{region[2]}"
-    style.save_widths(draw, arguments.output_stem, figure.drawn_table(table, motifs), title)
+    style.save_widths(draw, arguments.output_stem, landscape_bins.drawn_table(table, motifs), title)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import style
     from dnalm.figures import vocabulary as cycle_figure
-    from dnalm.figures.papers import vocabulary
+    from dnalm.figures.papers import inputs, vocabulary
 
-    tokens = vocabulary.read_rows(arguments.tokens, vocabulary.TOKEN_COLUMNS, "table of tokens")
-    cycles = vocabulary.read_rows(arguments.cycles, cycle_figure.COLUMNS, "table of vocabularies")
-    regions = vocabulary.read_rows(arguments.map, vocabulary.REGION_COLUMNS[:2], "table of an embedding map")
+    tokens = inputs.read_rows(arguments.tokens, vocabulary.TOKEN_COLUMNS, "table of tokens")
+    cycles = inputs.read_rows(arguments.cycles, cycle_figure.COLUMNS, "table of vocabularies")
+    regions = inputs.read_rows(arguments.map, vocabulary.REGION_COLUMNS[:2], "table of an embedding map")
     species = arguments.species.replace("_", " ").capitalize()
     note = vocabulary.note(tokens, cycles, regions, arguments.name, species)
     vocabulary.warn_of_gaps(tokens, cycles, regions)

@@ -23,9 +23,9 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import style
-    from dnalm.figures.papers import layers
+    from dnalm.figures.papers import layer_scores, layers
 
-    table = layers.gather_layers(arguments.summaries, arguments.metric)
+    table = layer_scores.gather_layers(arguments.summaries, arguments.metric)
 
     def draw(width_mm):
         return layers.plot_layers(table, layers.LAYER_NOTE, width_mm)

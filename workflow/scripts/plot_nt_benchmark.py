@@ -23,13 +23,13 @@ def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import style
     from dnalm.figures.benchmark_rows import SUITE_NAMES
-    from dnalm.figures.papers import benchmark
+    from dnalm.figures.papers import benchmark, benchmark_note, benchmark_scores
 
     suite = arguments.suite
-    table = benchmark.gather(arguments.leaderboard, suite)
+    table = benchmark_scores.gather(arguments.leaderboard, suite)
 
     def draw(width_mm):
-        return benchmark.plot_benchmark(table, benchmark.NOTES[suite], width_mm, suite)
+        return benchmark.plot_benchmark(table, benchmark_note.NOTES[suite], width_mm, suite)
 
     style.save_widths(draw, arguments.output_stem, table, f"{SUITE_NAMES[suite]}: models and baselines")
 

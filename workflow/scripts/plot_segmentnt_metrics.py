@@ -24,9 +24,9 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     from dnalm.figures import style
-    from dnalm.figures.papers import segment_metrics
+    from dnalm.figures.papers import segment_metrics, segment_scores
 
-    table = segment_metrics.gather(arguments.metrics, arguments.published)
+    table = segment_scores.gather(arguments.metrics, arguments.published)
 
     def draw(width_mm):
         return segment_metrics.plot_metrics(table, arguments.model, width_mm=width_mm)

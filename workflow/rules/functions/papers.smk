@@ -82,12 +82,21 @@ def expression_sources():
     return words
 
 
-def segmented(name, ending):
-    """Returns a result of the segmentation run that a figure draws."""
+def segmented(name, table):
+    """Returns a table of the segmentation run that a figure draws."""
     entry = PAPERS.get(name)
     if not entry:
         return []
-    return f"results/species/{entry['species']}/segmentation/{entry['run']}{ending}"
+    return f"results/species/{entry['species']}/segmentation/{entry['run']}.{table}"
+
+
+def segmented_folder(name):
+    """Returns the manifest of the run's tracks."""
+    entry = PAPERS.get(name)
+    if not entry:
+        return []
+    folder = f"results/species/{entry['species']}/segmentation/{entry['run']}"
+    return f"{folder}/manifest.json"
 
 
 def segmented_model(name):

@@ -6,28 +6,23 @@ are read in the same way. Tokens of unknown bases (N) have no value, and neither
 cover. With ALiBi (DNABERT-2) attention falls with the distance from CLS, whatever the weights: see the
 landscape of random weights.
 
-A region of more tokens than the model takes is read in windows of its most tokens, of which neighbours share
-half; each token is taken from the window in which it lies deeper. CLS shares its attention among the tokens
-of one window only, so each window is first divided by its mean over bases. The whole is then divided by the
-region's mean, which becomes 1.
+`windows` says how a region that is longer than the model's input is read.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32, Int, Int32
+from jaxtyping import Float, Float32, Int32
 
 from dnalm.attention import LANDSCAPE_COLUMNS
 from dnalm.attention.maps import AttentionMaps, Head
+from dnalm.attention.windows import Window, count_windows, known_tokens, overlapping_pieces, share_onto_bases
 from dnalm.checkpoints import Checkpoint
-from dnalm.embeddings.bases import per_base
-from dnalm.embeddings.pieces import Piece, cut, join_tokens
 from dnalm.engine.memory import batch_rows
 from dnalm.engine.preflight import GIB
 from dnalm.engine.runner import Runner, check_finite
@@ -42,30 +37,7 @@ from dnalm.tokens import Tokenizer
 
 log = logging.getLogger("dnalm")
 LARGEST_MAPS = 4 * GIB  # of one file
-DECIMALS = 5  # of a landscape's values, so that a table of 6 digits tells the same bases above 1
 RULE = "CLS of the last layer, heads summed, mean over a base's tokens; windows share half, deeper token kept"
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of a genome as tokens.
-
-    Args:
-        bases: upper-case letters A, C, G, T and N.
-        spans: each token's bases counted from `start`.
-    """
-
-    contig: str
-    start: int
-    end: int
-    bases: bytes
-    ids: Int32[np.ndarray, " L"]
-    spans: Int32[np.ndarray, "L 2"]
-
-    @property
-    def name(self) -> str:
-        """As a command line writes it."""
-        return f"{self.contig}:{self.start}-{self.end}"
 
 
 def read_window(genome: Genome, text: str, tokenizer: Tokenizer) -> Window:
@@ -83,16 +55,6 @@ def read_window(genome: Genome, text: str, tokenizer: Tokenizer) -> Window:
             f"region {text}", f"holds no token of known bases ({end - start} bp)", "Take another region."
         )
     return Window(contig, start, end, bases, ids, tokenizer.spans(ids))
-
-
-def known_tokens(ids: Int32[np.ndarray, " L"], tokenizer: Tokenizer) -> Bool[np.ndarray, " L"]:
-    """Says which tokens stand for known bases."""
-    return ~np.isin(ids, tokenizer.ignored("mean"))
-
-
-def overlapping_pieces(window: Window, config: ModelConfig) -> list[Piece]:
-    """Returns the parts of a window that the model reads: one if it fits, else parts that share half."""
-    return cut([window.ids], config.tokens, config.max_tokens, config.max_tokens // 2)
 
 
 def map_window(
@@ -193,33 +155,6 @@ class Reader:
         pieces = overlapping_pieces(window, self.config)
         scores = self._run(of_cls, [piece.ids for piece in pieces])
         return share_onto_bases(scores, pieces, window, self.config.tokens)
-
-
-def share_onto_bases(
-    scores: Sequence[Float[np.ndarray, " _"]], pieces: Sequence[Piece], window: Window, tokenizer: Tokenizer
-) -> Float[np.ndarray, " S"]:
-    """Returns the landscape of a region from its pieces' scores, one per token (and pad)."""
-    levelled = []
-    for score, piece in zip(scores, pieces, strict=True):
-        own = score[: len(piece.ids)].astype(np.float64)
-        spans = tokenizer.spans(piece.ids)
-        widths = (spans[:, 1] - spans[:, 0]) * known_tokens(piece.ids, tokenizer)
-        mean = (own * widths).sum() / widths.sum() if widths.any() else np.nan
-        levelled.append((own / mean)[None, :, None])
-    values = join_tokens(levelled, list(pieces), tokenizer.end_tokens)[0, :, 0]
-    known = known_tokens(window.ids, tokenizer)
-    bases = per_base(values[known], window.spans[known], len(window.bases), "mean")
-    return np.round(bases / np.nanmean(bases), DECIMALS)
-
-
-def count_windows(window: Window, pieces: Sequence[Piece], tokenizer: Tokenizer) -> Int[np.ndarray, " S"]:
-    """Returns how many of the model's windows hold each base."""
-    count = np.zeros(len(window.bases), np.int64)
-    for piece in pieces:
-        own = len(piece.ids) - 1 - tokenizer.end_tokens
-        spans = window.spans[1 + piece.first : 1 + piece.first + own]
-        count[spans[:, 0].min() : spans[:, 1].max()] += 1
-    return count
 
 
 def landscape_table(

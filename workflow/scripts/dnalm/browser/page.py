@@ -6,17 +6,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from dnalm import __version__, report
-from dnalm.browser.slices import Inputs, Slices, cut_slices
-from dnalm.elements.views import FIRST_LOOK_BP, View
+from dnalm.browser.options import igv_options
+from dnalm.browser.places import Place, gene_places, locus_of, starting_gene
+from dnalm.browser.slices import Inputs, cut_slices
+from dnalm.elements.views import FIRST_LOOK_BP
 from dnalm.errors import UserError
-from dnalm.figures.genes import RULES, Gene, Region, choose_genes, list_genes
-from dnalm.figures.track_data import shown_region
+from dnalm.figures.genes import Region
 from dnalm.report.text import bases, listing
 
 HERE = Path(__file__).parent
@@ -25,9 +22,6 @@ MB = 1_000_000
 LEAST_MB, LARGEST_MB = 2.0, 15.0  # igv.js alone takes 1.5; larger pages open slowly on a phone
 FIRST_TRY_BP = 100_000  # cut first, to see how many bytes a base takes
 TRIES, ROOM, ENOUGH = 6, 0.98, 0.93  # cuts; aim at this share of the most bytes; content from this share on
-MOST_GENES = 12
-STRAND_PIXELS, EITHER_PIXELS = 30, 44  # heights of rows
-GENES_PIXELS, ELEMENTS_PIXELS = 95, 120  # three and four of their own rows; more are reached by scrolling
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; connect-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -41,101 +35,6 @@ class Words:
     title: str
     note: str = ""  # which bases are held out, and the like
     resolution: float | None = None
-
-
-@dataclass(frozen=True)
-class Place:
-    """A button: where it leads to."""
-
-    label: str
-    locus: str  # contig:start-end, 1-based
-    about: str
-
-
-def locus_of(region: Region) -> str:
-    """Returns a region as igv.js reads it: 1-based and closed."""
-    contig, start, end = region
-    return f"{contig}:{start + 1}-{end}"
-
-
-def starting_gene(annotation: pd.DataFrame | None, region: Region) -> Gene | None:
-    """Returns the gene that the page opens with, chosen without a look at predictions; None without genes."""
-    if annotation is None or annotation.empty:
-        return None
-    try:
-        return choose_genes(annotation, region)[0][0]
-    except UserError:
-        return None
-
-
-def gene_places(annotation: pd.DataFrame | None, regions: Sequence[Region], lengths: Any) -> list[Place]:
-    """Returns buttons for at most `MOST_GENES` genes, the one to open with first, the rest by position.
-
-    They are spread evenly over those that the track figure's first rule with a gene admits.
-    """
-    first = next((gene for region in regions if (gene := starting_gene(annotation, region))), None)
-    if annotation is None or first is None:
-        return []
-    genes = list_genes(annotation)
-    for rule in RULES:
-        eligible = pd.concat([rule.eligible(genes, region) for region in regions])
-        eligible = eligible[eligible["gene_id"] != first.gene_id]
-        if len(eligible) >= MOST_GENES - 1:
-            break
-    spread = np.unique(np.linspace(0, len(eligible) - 1, MOST_GENES - 1).round().astype(int))
-    rest = eligible.sort_values(["contig", "start", "gene_id"]).iloc[spread[: len(eligible)]]
-    names = ("gene_id", "name", "contig", "start", "end", "strand", "introns")
-    others = [Gene(*row) for row in rest[list(names)].itertuples(index=False, name=None)]
-    return [_gene_place(gene, lengths[gene.contig]) for gene in (first, *others)]
-
-
-def _gene_place(gene: Gene, contig_bp: int) -> Place:
-    sign = gene.strand.replace("-", "\u2212")
-    introns = f"{gene.introns} intron{'' if gene.introns == 1 else 's'}"
-    about = f"{gene.gene_id}, strand {sign}, {introns}"
-    return Place(gene.name, locus_of(shown_region(gene, contig_bp)), about)
-
-
-def igv_options(slices: Slices, views: Sequence[View], locus: str) -> dict[str, Any]:
-    """Returns the options of `igv.createBrowser`: nothing in them names a server."""
-    annotated = _bed_track("Genes (annotation)", slices.genes, GENES_PIXELS)
-    called = _bed_track("Elements (called)", slices.elements, ELEMENTS_PIXELS) | {"searchable": False}
-    wigs = [_wig_track(view, data) for view, data in zip(views, slices.tracks, strict=True)]
-    tracks = [track for track in (annotated, *wigs, called) if track["url"]]
-    return {
-        "loadDefaultGenomes": False,
-        "search": False,  # names are looked up in the page's own genes
-        "queryParametersSupported": False,
-        "showIdeogram": False,
-        "showSVGButton": True,
-        "showCenterGuideButton": False,
-        "showSampleNameButton": False,
-        "showMultiSelectButton": False,
-        "reference": {"id": "genome", "name": "", "fastaURL": slices.fasta, "wholeGenomeView": False},
-        "locus": locus,
-        "tracks": [{**track, "order": order} for order, track in enumerate(tracks, start=1)],
-    }
-
-
-def _bed_track(name: str, url: str, height: int) -> dict[str, Any]:
-    head = {"name": name, "type": "annotation", "format": "bed", "url": url, "indexed": False}
-    return {**head, "displayMode": "EXPANDED", "height": height}
-
-
-def _wig_track(view: View, url: str) -> dict[str, Any]:
-    return {
-        "name": view.label,
-        "type": "wig",
-        "format": "bigwig",
-        "url": url,
-        "color": f"rgb({view.colour})",
-        "min": 0,
-        "max": 1,
-        "autoscale": False,
-        "flipAxis": view.strand == "-",
-        "height": EITHER_PIXELS if view.strand == "either" else STRAND_PIXELS,
-        "windowFunction": "max" if view.is_one_base else "mean",
-    }
 
 
 def render(inputs: Inputs, regions: Sequence[Region], words: Words, cut_from: Region | None = None) -> str:

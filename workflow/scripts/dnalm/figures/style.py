@@ -138,10 +138,11 @@ def add_note(figure: Figure, text: str) -> None:
     )
 
 
+@cache
 def text_width_mm(
     text: str, size_pt: Length = SMALL_PT, weight: str = "normal", style: str = "normal"
 ) -> float:
-    """Returns how wide a text will be, from the font itself."""
+    """Returns how wide a text will be, from the font itself; measured once, as that is slow."""
     from matplotlib.textpath import TextPath
 
     if not text.strip():

@@ -151,5 +151,5 @@ def _masked_note(sources: Sources, species: str) -> str:
     if not letters["masked"]:
         return ""
     share = letters["masked"] / max(letters["total"], 1)
-    many = f"{plural(letters['masked'], 'base')} ({share:.2g} of it)" if share < 0.01 else f"{share:.1%}"
-    return f"{species_name(species)}: {many} of the genome are N after masking: nothing is predicted there."
+    many = f"{plural(letters['masked'], 'base')} ({100 * share:.1g} %)"
+    return f"{species_name(species)}: {many} of the genome are N after masking; nothing is predicted there."

@@ -15,6 +15,7 @@ from dnalm.figures import style
 from dnalm.figures.expression import SCALES
 from dnalm.figures.papers import predicted_scores, score_groups, score_legend, squares, words
 from dnalm.figures.papers.crops_plan import HEAD_MM, TOP_MM, Plan, make_plan
+from dnalm.figures.papers.panels import write_title
 from dnalm.figures.papers.predictions import EXPRESSION_KIND, Predicted
 from dnalm.figures.papers.published import rows_beside
 from dnalm.figures.papers.tissues import draw_tissues, short_species
@@ -113,9 +114,8 @@ def _letters(figure: Figure, plan: Plan) -> None:
     style.panel_letter(figure, 1, TOP_MM, "a")
     for letter, box in (("b", plan.tissues), ("c", plan.groups)):
         left_mm = 1.0 if box[0] < squares.LEFT_MM + 20 else box[0] - 10
-        style.panel_letter(figure, left_mm, box[1] - HEAD_MM + 0.5, letter)
         title = "Each tissue: R² filled, r² hollow" if letter == "b" else "All tissues pooled"
-        style.write_at(figure, left_mm + 4, box[1] - HEAD_MM + 0.7, title)
+        write_title(figure, left_mm, box[1] - HEAD_MM + 0.5, letter, title)
 
 
 def _draw_place(
@@ -125,13 +125,5 @@ def _draw_place(
     place, one = each
     row, column = divmod(number, grid.columns)
     left_mm, top_mm = grid.left_mm(column), TOP_MM + row * grid.row_mm
-    axes = style.add_axes(figure, left_mm, top_mm + squares.TITLE_MM, grid.side_mm, grid.side_mm)
-    style.write_at(figure, left_mm, top_mm + 0.8, _name(place), style="italic")
-    unit = SCALES.get(one.unit, one.unit) if one else ""
-    if column == 0:
-        axes.set_ylabel(f"Observed ({unit})" if unit else "Observed")
-    if one is None:
-        squares.draw_empty(axes)
-        return False
-    axes.set_xlabel(f"Predicted ({unit})" if unit else "Predicted")
-    return squares.draw_square(axes, one, squares.pooled_score(scores, one), "genes")
+    about = _name(place), SCALES.get(one.unit, one.unit) if one else ""
+    return squares.draw_place(figure, grid, (left_mm, top_mm), one, scores, about, "genes", style="italic")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dnalm.figures import style
+from dnalm.figures import layout, style
 from dnalm.figures.papers import squares
 from dnalm.figures.papers.score_groups import Slot, height_mm
 from dnalm.figures.papers.score_legend import legend_height_mm
 
-WIDE_MM = 120.0  # from which width panels stand side by side
 TOP_MM, GAP_MM, HEAD_MM = 1.5, 6.5, 6.0
 TISSUE_MM, TISSUE_AXIS_MM, GROUP_AXIS_MM = 32.0, 11.0, 9.0
 TISSUE_LEFT_MM = 12.0
@@ -37,7 +36,7 @@ def make_plan(slots: Sequence[Slot], names: Sequence[str], width_mm: float) -> P
         names: of the species, as they are written.
     """
     count = len(names)
-    wide = width_mm >= WIDE_MM
+    wide = not layout.is_narrow(width_mm)
     grid = squares.make_grid(count, 5 if wide else 2, width_mm, GAP_MM)
     bottom_mm = TOP_MM + -(-count // grid.columns) * grid.row_mm
     label_mm = 3 + max(style.text_width_mm(name, style="italic") for name in names)

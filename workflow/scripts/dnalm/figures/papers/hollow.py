@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,6 +21,8 @@ LEGEND_LINE_MM, LINE_MM, SPACE_MM = 3.4, 5.0, 4.0  # a line of the legend, of a 
 WORD_SPACE_MM = 0.7  # in running text of SMALL_PT, with the letters' own bearings
 HINTED = 1.1  # a screen's coarse pixels widen names of capitals and digits by up to this
 NOTE_LINE_MM, NOTE_ABOVE_MM, MARGIN_MM = 2.6, 3.0, 2.0
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -80,31 +82,34 @@ def spread_apart(places: Float[np.ndarray, " M"], apart: float, top: float) -> F
 def shorten(text: str, width_mm: float, size_pt: float = style.SMALL_PT) -> str:
     """Returns a text that fits, cut in its middle where it is too long."""
     short, kept = text, len(text)
-    while kept > 4 and text_mm(short, size_pt) > width_mm:
+    while kept > 4 and style.text_width_mm(short, size_pt) > width_mm:
         kept -= 1
         short = f"{text[: kept - kept // 2].rstrip()}…{text[-(kept // 2) :].lstrip()}"
     return short
 
 
-@cache
-def text_mm(text: str, size_pt: float = style.SMALL_PT, weight: str = "normal") -> float:
-    """Returns how wide a text will be; measured once, as that takes as long as drawing it."""
-    return style.text_width_mm(text, size_pt, weight)
+def flow(entries: Iterable[Entry], need_mm: Callable[[Entry], float], room_mm: float) -> list[list[Entry]]:
+    """Breaks entries into as few lines as hold them, in their order."""
+    lines: list[list[Entry]] = []
+    used_mm = 0.0
+    for entry in entries:
+        if not lines or used_mm + need_mm(entry) > room_mm:
+            lines.append([])
+            used_mm = 0.0
+        lines[-1].append(entry)
+        used_mm += need_mm(entry)
+    return lines
 
 
 def wrap(text: str, width_mm: float) -> list[str]:
     """Breaks text of SMALL_PT into lines by the widths of its words: capitals are wider than running text."""
-    lines: list[list[str]] = []
-    left = 0.0
-    for word in text.split():
-        widen = HINTED if any(map(str.isdigit, word)) else 1.0
-        need = widen * text_mm(word) + WORD_SPACE_MM
-        if not lines or left < need:
-            lines.append([])
-            left = width_mm + WORD_SPACE_MM
-        lines[-1].append(word)
-        left -= need
+    lines = flow(text.split(), _word_mm, width_mm + WORD_SPACE_MM)
     return [" ".join(line) for line in lines]
+
+
+def _word_mm(word: str) -> float:
+    widen = HINTED if any(map(str.isdigit, word)) else 1.0
+    return widen * style.text_width_mm(word) + WORD_SPACE_MM
 
 
 def note_height_mm(text: str, width_mm: float) -> float:
@@ -123,7 +128,7 @@ def add_note(figure: Figure, text: str) -> None:
 
 
 def _entry_mm(mark: Mark) -> float:
-    return _key_mm(mark) + text_mm(mark.label) + SPACE_MM
+    return _key_mm(mark) + style.text_width_mm(mark.label) + SPACE_MM
 
 
 def _key_mm(mark: Mark) -> float:
@@ -131,20 +136,12 @@ def _key_mm(mark: Mark) -> float:
 
 
 def _legend_lines(marks: Sequence[Mark], width_mm: float) -> list[list[Mark]]:
-    lines: list[list[Mark]] = [[]]
-    used = 0.0
-    for mark in marks:
-        if lines[-1] and used + _entry_mm(mark) - SPACE_MM > width_mm:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(mark)
-        used += _entry_mm(mark)
-    return lines
+    return flow(marks, _entry_mm, width_mm + SPACE_MM)
 
 
 def legend_height_mm(marks: Sequence[Mark], width_mm: float) -> float:
     """Returns how high `draw_legend` will draw; 0 without marks."""
-    return LEGEND_LINE_MM * len(_legend_lines(marks, width_mm)) if marks else 0.0
+    return LEGEND_LINE_MM * len(_legend_lines(marks, width_mm))
 
 
 def draw_legend(

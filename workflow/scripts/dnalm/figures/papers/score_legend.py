@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dnalm.figures import palette, style
+from dnalm.figures.papers.panels import add_key
 from dnalm.figures.papers.predicted_scores import PUBLISHED, SHUFFLED
 from dnalm.figures.papers.score_groups import (
     FILLED,
@@ -58,9 +59,6 @@ def draw_legend(
 ) -> None:
     """Draws what marks and colours mean; place_mm: left, top, width."""
     left_mm, top_mm, width_mm = place_mm
-    across, down = style.size_mm(figure)
-    figure.legend(
-        handles=_handles(slots, colours_of(scores)), loc="upper left", ncols=_columns(slots, width_mm),
-        bbox_to_anchor=(left_mm / across, 1 - top_mm / down), columnspacing=1.2, handletextpad=0.4,
-        labelspacing=0.35,
-    )  # fmt: skip
+    look = {"columnspacing": 1.2, "handletextpad": 0.4, "labelspacing": 0.35}
+    handles = _handles(slots, colours_of(scores))
+    add_key(figure, handles, left_mm, top_mm, ncols=_columns(slots, width_mm), **look)

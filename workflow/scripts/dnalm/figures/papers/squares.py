@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dnalm.figures import density, palette, style
+from dnalm.figures.papers.gaps import draw_gap
 from dnalm.figures.papers.predicted_scores import HERE, POOLED
 from dnalm.figures.papers.predictions import Predicted
 from dnalm.figures.tables import baseline_of
@@ -77,7 +79,7 @@ def draw_square(axes: Axes, one: Predicted, score: pd.Series, what: str) -> bool
     observed, predicted = one.observed.ravel(), one.predicted[0].ravel()
     kept = np.isfinite(observed) & np.isfinite(predicted)
     if not kept.any():
-        draw_empty(axes, "no value")
+        draw_gap(axes, "no value")
         return True
     density.draw_density(axes, predicted[kept], observed[kept])
     dots = axes.lines[0]
@@ -91,13 +93,35 @@ def draw_square(axes: Axes, one: Predicted, score: pd.Series, what: str) -> bool
     return not np.isfinite([score["r2"], score["R2"]]).all()
 
 
-def draw_empty(axes: Axes, text: str = "not run") -> None:
-    """Draws a place without predictions."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=palette.PALE)
-    look = {"transform": axes.transAxes, "fontsize": style.SMALL_PT, "color": palette.MUTED}
-    axes.text(0.5, 0.5, text, ha="center", va="center", **look)
+def draw_place(
+    figure: Figure,
+    grid: Grid,
+    corner_mm: tuple[float, float],
+    one: Predicted | None,
+    scores: pd.DataFrame,
+    about: tuple[str, str],
+    what: str,
+    **look: object,
+) -> bool:
+    """Draws the square of a place below its title; returns whether a score is missing.
+
+    Args:
+        corner_mm: left and top.
+        one: None where it was not run.
+        about: title and unit.
+        what: the rows are. look: of the title.
+    """
+    (left_mm, top_mm), (title, unit) = corner_mm, about
+    axes = style.add_axes(figure, left_mm, top_mm + TITLE_MM, grid.side_mm, grid.side_mm)
+    style.write_at(figure, left_mm, top_mm + 0.8, title, **look)
+    beside = f" ({unit})" if unit else ""
+    if left_mm == grid.left_mm(0):
+        axes.set_ylabel(f"Observed{beside}")
+    if one is None:
+        draw_gap(axes, "not run")
+        return False
+    axes.set_xlabel(f"Predicted{beside}")
+    return draw_square(axes, one, pooled_score(scores, one), what)
 
 
 def legend(found: Sequence[Predicted], point: str) -> str:

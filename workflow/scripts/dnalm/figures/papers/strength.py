@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dnalm.figures import style
+from dnalm.figures import layout, style
 from dnalm.figures.papers import predicted_scores, score_groups, score_legend, squares, words
 from dnalm.figures.papers.predictions import Predicted
 from dnalm.figures.papers.published import GROUPS, rows_beside
@@ -25,7 +25,7 @@ TASKS = {
 SOURCES = ("At", "Sb", "Zm", "GC")
 # Headers of the promoters end the gene's name with its species: `_At`, `_Sb`, `_Zm`.
 SOURCE = re.compile(r"_(At|Sb|Zm|GC)(?![A-Za-z0-9])")
-WIDE_MM, TOP_MM, GAP_MM, HEAD_MM, AXIS_MM = 120.0, 1.5, 9.0, 6.0, 9.0
+TOP_MM, GAP_MM, HEAD_MM, AXIS_MM = 1.5, 9.0, 6.0, 9.0
 
 
 def source_of(name: str) -> str:
@@ -112,7 +112,7 @@ def plot_strength(
     drawn = {place: squares.shown(found, place) for place in TASKS}
     groups = {place: _groups(scores, place) for place in TASKS}
     with style.applied():
-        grid = squares.make_grid(len(TASKS), 4 if width_mm >= WIDE_MM else 2, width_mm, GAP_MM)
+        grid = squares.make_grid(len(TASKS), 2 if layout.is_narrow(width_mm) else 4, width_mm, GAP_MM)
         rows = -(-len(TASKS) // grid.columns)
         start_mm = TOP_MM + rows * grid.row_mm + 1.0
         row_mm = HEAD_MM + AXIS_MM + score_groups.height_mm(slots, max(map(len, groups.values())))
@@ -123,7 +123,8 @@ def plot_strength(
         for number, (place, one) in enumerate(drawn.items()):
             row, column = divmod(number, grid.columns)
             left_mm = grid.left_mm(column)
-            missing |= _draw_square(figure, grid, (left_mm, TOP_MM + row * grid.row_mm), place, one, scores)
+            corner_mm, about = (left_mm, TOP_MM + row * grid.row_mm), (TASKS[place], "log2")
+            missing |= squares.draw_place(figure, grid, corner_mm, one, scores, about, "sequences")
             top_mm = start_mm + row * row_mm + HEAD_MM
             tall_mm = score_groups.height_mm(slots, len(groups[place]))
             axes = style.add_axes(figure, left_mm, top_mm, grid.side_mm, tall_mm)
@@ -143,19 +144,3 @@ def plot_strength(
 def _groups(scores: pd.DataFrame, place: str) -> list[tuple[str, str, str]]:
     own = set(scores.loc[scores["place"] == place, "group"])
     return [(place, "all", "All"), *((place, group, group) for group in SOURCES if group in own)]
-
-
-def _draw_square(
-    figure: Figure, grid: squares.Grid, corner_mm: tuple[float, float], place: str, one: Predicted | None,
-    scores: pd.DataFrame,
-) -> bool:  # fmt: skip
-    left_mm, top_mm = corner_mm
-    axes = style.add_axes(figure, left_mm, top_mm + squares.TITLE_MM, grid.side_mm, grid.side_mm)
-    style.write_at(figure, left_mm, top_mm + 0.8, TASKS[place])
-    if left_mm == grid.left_mm(0):
-        axes.set_ylabel("Observed (log2)")
-    if one is None:
-        squares.draw_empty(axes)
-        return False
-    axes.set_xlabel("Predicted (log2)")
-    return squares.draw_square(axes, one, squares.pooled_score(scores, one), "sequences")

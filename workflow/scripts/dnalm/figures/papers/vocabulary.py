@@ -6,17 +6,16 @@ Source: Sanabria et al. 2024 (GROVER) show these panels for the human genome and
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnalm.errors import UserError
-from dnalm.figures import style, vocabulary, window_classes
-from dnalm.figures.papers import token_panels as panels
-from dnalm.figures.tables import read_table
+from dnalm.figures import layout, style, vocabulary, window_classes
+from dnalm.figures.papers import merge_cycles, token_maps, token_repeats, token_usage
+from dnalm.figures.papers.gaps import draw_gap
+from dnalm.figures.papers.panels import write_title
 
 Table = pd.DataFrame
 
@@ -58,23 +57,6 @@ TITLE_MM = 5.5  # of a panel's title above its axes
 TITLE_LEFT_MM = {"a": 11, "b": 11, "c": 11, "d": 5, "e": 11, "f": 11, "g": 22, "h": 4}
 
 
-def read_rows(path: str | Path | None, columns: tuple[str, ...], what: str) -> pd.DataFrame:
-    """Returns a table; one without rows where no file is given or it has none.
-
-    Raises:
-        UserError: the file is missing, or a column of it.
-    """
-    empty = pd.DataFrame(columns=list(columns))
-    if path is None:
-        return empty
-    try:
-        return read_table(path, columns, what)
-    except UserError as fault:
-        if fault.problem.endswith("has no rows"):
-            return empty
-        raise
-
-
 def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str) -> str:
     """Returns the line below the figure: tokenizer, species, numbers, methods, what a repeat is."""
     used, gaps = tokens[tokens["count"] > 0], missing(tokens, cycles, regions)
@@ -92,9 +74,9 @@ def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str) 
         said.append(_cycles_note(cycles))
     if "f" not in gaps:
         said.append(
-            f"f, g: n = {len(panels.frequent(tokens)):,} tokens with {panels.FEWEST} or more occurrences. "
-            "Repeats are the soft-masked (lower-case) letters of the genome file; an occurrence lies in "
-            "repeats where at least half of its bases do. Dashed: soft-masked share of the bases."
+            f"f, g: n = {len(token_repeats.frequent(tokens)):,} tokens with {token_repeats.FEWEST} or more "
+            "occurrences. Repeats are the soft-masked (lower-case) letters of the genome file; an occurrence "
+            "lies in repeats where at least half of its bases do. Dashed: soft-masked share of the bases."
         )
     if "h" not in gaps:
         rule = window_classes.REPEAT_RULE if "repeat" in set(regions["overlaps"]) else window_classes.RULE
@@ -103,7 +85,7 @@ def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str) 
 
 
 def _cycles_note(cycles: pd.DataFrame) -> str:
-    own, split = panels.measured(cycles), panels.split_of(cycles)
+    own, split = merge_cycles.measured(cycles), merge_cycles.split_of(cycles)
     part = "held-out region" if split == vocabulary.HELD_OUT else "validation part"
     return (
         "e: the next k bases, told from the tokens before them by one small network per vocabulary; "
@@ -123,11 +105,11 @@ def missing(tokens: Table, cycles: Table, regions: Table) -> dict[str, str]:
         found |= dict.fromkeys(("a", "b", "c", "d", "f", "g"), "no tokens")
     elif not (tokens["soft_masked"] > 0).any():
         found |= dict.fromkeys(("f", "g"), NO_REPEATS)
-    elif panels.frequent(tokens).empty:
-        found |= dict.fromkeys(("f", "g"), f"no token with\n{panels.FEWEST} occurrences")
+    elif token_repeats.frequent(tokens).empty:
+        found |= dict.fromkeys(("f", "g"), f"no token with\n{token_repeats.FEWEST} occurrences")
     if "d" not in found and not _has_map(tokens):
         found["d"] = NO_VALUE if set(MAP_COLUMNS) <= set(tokens.columns) else NO_TABLE
-    if cycles.empty or panels.measured(cycles).empty:
+    if cycles.empty or merge_cycles.measured(cycles).empty:
         found["e"] = NO_TABLE if cycles.empty else NO_VALUE
     if regions.empty:
         found["h"] = NO_TABLE
@@ -139,7 +121,7 @@ def missing(tokens: Table, cycles: Table, regions: Table) -> dict[str, str]:
 def warn_of_gaps(tokens: Table, cycles: Table, regions: Table) -> None:
     """Logs one line that says which panels are empty and why."""
     gaps = missing(tokens, cycles, regions)
-    if "e" not in gaps and (lost := panels.lost_values(cycles)):
+    if "e" not in gaps and (lost := merge_cycles.lost_values(cycles)):
         gaps["e"] = f"partly, no value: {lost}"
     if gaps:
         reasons = ", ".join(f"{letter} ({gaps[letter]})" for letter in sorted(gaps)).replace("\n", " ")
@@ -156,7 +138,7 @@ def plot_tokens(
         cycles: as `dnalm.figures.vocabulary` reads them, or no row.
         regions: windows of an embedding map (REGION_COLUMNS), or no row.
     """
-    narrow = width_mm < (style.COLUMN_MM + style.PAGE_MM) / 2
+    narrow = layout.is_narrow(width_mm)
     boxes, height_mm = (COLUMN, COLUMN_HEIGHT_MM) if narrow else (PAGE, PAGE_HEIGHT_MM)
     gaps = missing(tokens, cycles, regions)
     with style.applied():
@@ -165,18 +147,13 @@ def plot_tokens(
         for letter, box in boxes.items():
             axes = style.add_axes(figure, *box)
             if letter in gaps:
-                panels.gap(axes, gaps[letter])
+                draw_gap(axes, gaps[letter])
             else:
                 draws[letter](axes)
-            _title(figure, letter, box)
+            left_mm = max(1.0, box.left - TITLE_LEFT_MM[letter])
+            write_title(figure, left_mm, box.top - TITLE_MM, letter, TITLES[letter])
         style.add_note(figure, note)
     return figure
-
-
-def _title(figure: Figure, letter: str, box: Box) -> None:
-    left_mm = max(1.0, box.left - TITLE_LEFT_MM[letter])
-    style.panel_letter(figure, left_mm, box.top - TITLE_MM, letter)
-    style.write_at(figure, left_mm + 4, box.top - TITLE_MM + 0.2, TITLES[letter])
 
 
 def _draws(
@@ -188,15 +165,15 @@ def _draws(
 
     def draw_map(axes: Axes) -> None:
         key = style.add_axes(figure, d.left + d.width + 1.5, d.top + 4, 2, 12)
-        panels.draw_map(axes, tokens, key, d.width)
+        token_maps.draw_map(axes, tokens, key, d.width)
 
     return {
-        "a": lambda axes: panels.draw_ranks(axes, tokens),
-        "b": lambda axes: panels.draw_lengths(axes, tokens),
-        "c": lambda axes: panels.draw_gc(axes, tokens),
+        "a": lambda axes: token_usage.draw_ranks(axes, tokens),
+        "b": lambda axes: token_usage.draw_lengths(axes, tokens),
+        "c": lambda axes: token_usage.draw_gc(axes, tokens),
         "d": draw_map,
-        "e": lambda axes: panels.draw_cycles(axes, cycles, upright=narrow),
-        "f": lambda axes: panels.draw_repeats(axes, tokens),
-        "g": lambda axes: panels.draw_named(axes, tokens),
-        "h": lambda axes: panels.draw_regions(figure, axes, regions, place, 2 if narrow else 1),
+        "e": lambda axes: merge_cycles.draw_cycles(axes, cycles, upright=narrow),
+        "f": lambda axes: token_repeats.draw_repeats(axes, tokens),
+        "g": lambda axes: token_repeats.draw_named(axes, tokens),
+        "h": lambda axes: token_maps.draw_regions(figure, axes, regions, place, 2 if narrow else 1),
     }
