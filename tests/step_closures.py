@@ -44,6 +44,7 @@ SCRIPTS_OF = {
     "tokenizer": ["train_tokenizer"],
     "train_segmentation": ["train_segmentation"],
     "finetune": ["finetune"],
+    "export": ["export_checkpoint"],
 }
 NO_OUTPUT = {"errors", "versions", "cli"}  # messages, numbers, the command line's form
 

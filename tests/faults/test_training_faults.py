@@ -1,5 +1,6 @@
 """Faults of training: each ends its script with status 2 and one clear line, and leaves no model."""
 
+import dataclasses
 import importlib
 import re
 
@@ -131,12 +132,12 @@ def test_a_state_of_another_run_or_a_damaged_one_is_refused(step, arguments, cap
     assert_refused(step, arguments, r"state\.safetensors: is damaged", capsys)
 
 
-def test_an_initial_encoder_of_another_form_is_refused(tmp_path, capsys):
+def test_an_initial_model_that_cannot_be_gone_on_from_is_refused(tmp_path, capsys):
     arguments = write_inputs(tmp_path)
-    config = recipe.model_config(
-        recipe.PretrainingRecipe(tokenizer="v2_3mer", embed_dim=16, num_layers=1), lm_head=True
-    )
-    write_checkpoint(tmp_path / "initial", init_params(config, 0), config)
+    settings = recipe.PretrainingRecipe(tokenizer="v2_3mer", embed_dim=8, num_layers=1, window_bp=9)
+    config = recipe.model_config(settings, lm_head=True)
+    learned = dataclasses.replace(config, positional_embedding="learned")
+    write_checkpoint(tmp_path / "initial", init_params(learned, 0), learned)
     arguments["--initial"] = tmp_path / "initial"
-    pattern = r"initial: is another encoder \(embed_dim: found 16, expected 8\)"
+    pattern = r"initial: takes 4 tokens, windows of 24 bp have 9\. Shorten window_bp"
     assert_refused("train_segmentation", arguments, pattern, capsys)

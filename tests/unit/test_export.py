@@ -18,7 +18,8 @@ from dnalm import files
 from dnalm.checkpoints import load_checkpoint, registry, store
 from dnalm.checkpoints.bert_names import rename_bert
 from dnalm.checkpoints.expected import expected_config
-from dnalm.checkpoints.export import export_checkpoint, with_own_settings
+from dnalm.checkpoints.export import export_checkpoint
+from dnalm.checkpoints.hub_config import with_own_settings
 from dnalm.checkpoints.names import rename_jax, rename_torch
 from dnalm.checkpoints.published import (
     jax_tensors,

@@ -137,6 +137,7 @@ STEPS_OF = {
         "tokenizer",
         "tokens",
         "attention",
+        "export",
     ),
     "gpu": (
         *("checkpoint", "dataset", "embed", "segment", "pretrain", "train_segmentation", "finetune"),

@@ -135,7 +135,13 @@ def test_a_backbone_that_is_not_trained(backbone, tmp_path):
 
 def test_looks_choose_the_best_and_patience_ends_the_run(tmp_path):
     model = train(
-        "segmentation", tmp_path / "s", validate_every=2, patience=2, steps=40, validation_windows=4
+        "segmentation",
+        tmp_path / "s",
+        validation="chr1:96-420",
+        validation_windows=40,
+        validate_every=2,
+        patience=2,
+        steps=40,
     )
     table = pd.read_csv(model / "validation.tsv", sep="\t")
     assert {"step", "loss", "auprc_exon"} <= set(table.columns) and table["step"].iloc[0] == 2

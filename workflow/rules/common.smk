@@ -15,6 +15,7 @@ from dnalm import config as configuration
 from dnalm import cost
 from dnalm.errors import UserError
 from dnalm.labels import slug
+from dnalm.training.facts import trained_facts
 from dnalm.versions import VERSIONS
 
 
@@ -63,7 +64,14 @@ def load_configuration():
 
 @functools.cache  # asked once for every job
 def model_facts(name):
-    """Returns what the configuration must know of a model: a row of models.tsv or of `models:`."""
+    """Returns what the configuration must know of a model: a row of models.tsv, of `models:` or of `training:`."""
+    trained = config.get("training", {}).get(name)
+    if trained:
+        initial = trained.get("initial")
+        before = model_facts(initial) if initial else None
+        settings = resource(trained["settings"])
+        validation = trained.get("validation")
+        return trained_facts(name, trained["kind"], settings, before, validation)
     source = config.get("models", {}).get(name)
     return configuration.model_facts(name, resource(source) if source else None)
 

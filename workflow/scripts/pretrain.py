@@ -21,6 +21,7 @@ def parse_arguments(argv):
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
     parser.add_argument("--initial", help="language model to go on from, whose sizes replace the recipe's")
+    parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
     cli.add_device_argument(parser)
@@ -36,7 +37,7 @@ def main(argv=None) -> None:
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, mlm, recipe
 
-    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe)
+    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
     start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     settings, config = mlm.continued(settings, initial) if initial else (settings, None)

@@ -25,6 +25,7 @@ def parse_arguments(argv):
     parser.add_argument(
         "--initial", help="checkpoint whose encoder, and head for the same features, is the start"
     )
+    parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
     cli.add_device_argument(parser)
@@ -40,14 +41,14 @@ def main(argv=None) -> None:
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, recipe, segmentation
 
-    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe)
+    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation)
+    initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    settings, config = segmentation.model_of(settings, initial)
     table = annotation.load_annotation(arguments.annotation)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     with genome.Genome(arguments.genome) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
-    config = recipe.model_config(settings, settings.features, "own_strand")
-    initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
     start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     params = segmentation.start_params(config, settings, examples.frequencies(), initial)
     params, frozen = segmentation.part(params, config, settings)

@@ -5,9 +5,13 @@ import json
 
 
 def model_cards():
-    """Returns model=card of the bundled checkpoints that the configuration uses."""
-    cards = []
-    for model in sorted(used_models() - set(SETTINGS["models"])):
+    """Returns model=card of the bundled and the trained checkpoints that the configuration uses."""
+    trained = set(SETTINGS["training"])
+    cards = [
+        f"{model}=results/training/{model}/MODEL_CARD.md"
+        for model in sorted(used_models() & trained)
+    ]
+    for model in sorted(used_models() - set(SETTINGS["models"]) - trained):
         card = ROOT / (configuration.model_folder(model) or "-") / "MODEL_CARD.md"
         cards += [f"{model}={card}"] if card.exists() else []
     return cards

@@ -33,4 +33,8 @@ def training_input(wildcards):
 def training_options(wildcards, input):
     entry = SETTINGS["training"][wildcards.model]
     initial = str(Path(input.initial).parent) if entry.get("initial") else None
-    return options(held_out=SPECIES[entry["species"]]["held_out"], initial=initial)
+    return options(
+        held_out=SPECIES[entry["species"]]["held_out"],
+        initial=initial,
+        validation=entry.get("validation"),
+    )

@@ -26,8 +26,9 @@ VERSIONS = {
     "browser": 1,
     "report": 4,  # what was run and what to watch, the papers' figures, browsers
     "cost": 1,
-    "pretrain": 2,  # the recipe says more of its masking
+    "pretrain": 3,  # schedules, precision, looks at a validation region
     "tokenizer": 1,
-    "train_segmentation": 1,
+    "train_segmentation": 2,  # the same, focal loss, backbones that are not trained
     "finetune": 1,
+    "export": 1,
 }

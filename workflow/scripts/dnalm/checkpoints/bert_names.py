@@ -12,7 +12,7 @@ from dnalm.models.config import ROOTS
 ROOT = ROOTS["bert"]
 _LAYER = rf"{ROOT}/attention_layer_\1/~/"
 # torch module, after its prefix `bert.` -> (our module, the name of its weight)
-_MODULES = (
+BERT_NAMES = (
     (r"embeddings\.word_embeddings", f"{ROOT}/~/embed", "embeddings"),
     (r"embeddings\.position_embeddings", f"{ROOT}/~/positional_embed", "embeddings"),
     (r"embeddings\.token_type_embeddings", f"{ROOT}/~/type_embed", "embeddings"),
@@ -70,7 +70,7 @@ def rename_bert(tensors: Mapping[str, Tensor], where: object) -> dict[str, dict[
 
 
 def _target(module: str) -> tuple[str, str]:
-    for pattern, target, weight in _MODULES:
+    for pattern, target, weight in BERT_NAMES:
         if match := re.fullmatch(pattern, module):
             return match.expand(target), weight
     return "", ""

@@ -27,6 +27,7 @@ from dnalm.checkpoints.hub import (
     HubFiles,
     read_hub_config,
 )
+from dnalm.checkpoints.hub_config import OWN_KEY, OWN_SETTINGS
 from dnalm.checkpoints.load import Checkpoint, Source, find, load_checkpoint
 from dnalm.checkpoints.published import (
     jax_record,
@@ -43,9 +44,6 @@ from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
 
 LAYOUTS = ("transformers", "jax")
-OWN_KEY = "dnalm"  # of config.json and hyperparams.json; published readers pass over it
-# What the published settings may leave unsaid without another result; kept under OWN_KEY.
-OWN_SETTINGS = ("labels", "layer_norm_eps", "masking_ratio", "masking_prob", "max_tokens")
 # Rows of models.tsv whose repositories hold the PyTorch code for a form that transformers does not know.
 CODE = {"rotary": "50M_multi_species_v2", "segment": "segment_nt", "alibi": "dnabert_2"}
 CARD = "MODEL_CARD.md"
@@ -177,14 +175,6 @@ def _write_settings(hub_files: HubFiles, record: dict[str, Any], config: ModelCo
     if own := {name: changed[name] for name in OWN_SETTINGS if name in changed}:
         files.write_json(hub_files.config, {**record, OWN_KEY: own})
     return said
-
-
-def with_own_settings(config: ModelConfig, record: Mapping[str, Any]) -> ModelConfig:
-    """Returns a config read from published settings with what the export kept beside them."""
-    own = record.get(OWN_KEY)
-    if not isinstance(own, dict):
-        return config
-    return dataclasses.replace(config, **{name: own[name] for name in OWN_SETTINGS if name in own})
 
 
 def _fitted(checkpoint: Checkpoint, said: ModelConfig) -> tuple[Tensors, list[str]]:

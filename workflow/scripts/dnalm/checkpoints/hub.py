@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dnalm.checkpoints.bert_config import bert_config
 from dnalm.checkpoints.bert_names import rename_bert
-from dnalm.checkpoints.hub_config import jax_config, read_record, torch_config
+from dnalm.checkpoints.hub_config import jax_config, read_record, torch_config, with_own_settings
 from dnalm.checkpoints.joblib_file import read_joblib
 from dnalm.checkpoints.names import rename_jax, rename_torch
 from dnalm.checkpoints.safetensors_file import read_safetensors
@@ -102,8 +102,10 @@ def read_hub_config(files: HubFiles) -> ModelConfig:
     try:
         record = read_record(files.config)
         if not files.is_jax and record.get("model_type") == "bert":
-            return bert_config(record, files.config, files.vocabulary)
-        return (jax_config if files.is_jax else torch_config)(record, files.config)
+            config = bert_config(record, files.config, files.vocabulary)
+        else:
+            config = (jax_config if files.is_jax else torch_config)(record, files.config)
+        return with_own_settings(config, record)
     except (TypeError, ValueError) as fault:
         raise UserError(
             files.config, f"an entry is of the wrong kind ({fault})", "Fetch it again."

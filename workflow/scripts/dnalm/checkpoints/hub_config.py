@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from dnalm.tokens import KMERS, tokenizer
 
 V1_MASKING = {"masking_ratio": 0.15, "masking_prob": 0.8}  # the torch side hard-codes their product, 0.12
 PADDING_ROWS = 2  # of the torch side's position table
+OWN_KEY = "dnalm"  # of config.json and hyperparams.json; published readers pass over it
+# What the published settings may leave unsaid without another result; kept under OWN_KEY.
+OWN_SETTINGS = ("labels", "layer_norm_eps", "masking_ratio", "masking_prob", "max_tokens")
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -25,6 +29,14 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise UserError(path, f"holds a {type(record).__name__}, expected settings by name")
     return record
+
+
+def with_own_settings(config: ModelConfig, record: Mapping[str, Any]) -> ModelConfig:
+    """Returns a config read from published settings with what the export kept beside them."""
+    own = record.get(OWN_KEY)
+    if not isinstance(own, dict):
+        return config
+    return dataclasses.replace(config, **{name: own[name] for name in OWN_SETTINGS if name in own})
 
 
 def get(record: Mapping[str, Any], key: str, where: Path) -> Any:

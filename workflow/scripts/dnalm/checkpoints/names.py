@@ -44,7 +44,7 @@ def _transpose_and_flip(tensor: Tensor) -> Tensor:
 _LAYER, _HEAD = f"{ROOT}/attention_layer_{{0}}/~/", f"{ROOT}/~/roberta_lm_head/~/"
 _UNET = f"{HEAD_ROOT}/~/unet1_d_segmentation_head/~/"
 # torch module -> (haiku module, what happens to its weight, name of its weight)
-_TORCH: tuple[tuple[str, str, Change, str], ...] = (
+TORCH_NAMES: tuple[tuple[str, str, Change, str], ...] = (
     (r"esm\.embeddings\.word_embeddings", f"{ROOT}/~/embed", _same, "embeddings"),
     (
         r"esm\.embeddings\.position_embeddings",
@@ -114,7 +114,7 @@ def rename_torch(tensors: Mapping[str, Tensor], rotary: bool, where: object) -> 
         leaf = _OLDER_LEAVES.get(leaf, leaf)
         if _UNUSED.fullmatch(full_name) or (rotary and module == "esm.embeddings.position_embeddings"):
             continue
-        for pattern, target, change, weight in _TORCH:
+        for pattern, target, change, weight in TORCH_NAMES:
             if (match := re.fullmatch(pattern, module)) and leaf in ("weight", "bias"):
                 name = weight if leaf == "weight" else ("offset" if weight == "scale" else "b")
                 changed = change(tensor) if leaf == "weight" else tensor

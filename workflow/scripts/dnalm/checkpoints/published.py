@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from dnalm.checkpoints.bert_config import ALIBI_KEY
-from dnalm.checkpoints.bert_names import _MODULES as BERT_MODULES
-from dnalm.checkpoints.bert_names import rename_bert
+from dnalm.checkpoints.bert_names import BERT_NAMES, rename_bert
 from dnalm.checkpoints.hub_config import PADDING_ROWS
-from dnalm.checkpoints.names import _TORCH as ESM_MODULES
-from dnalm.checkpoints.names import HEAD_ROOT, rename_torch
+from dnalm.checkpoints.names import HEAD_ROOT, TORCH_NAMES, rename_torch
 from dnalm.checkpoints.tensors import Tensor, Tensors, iterate
 from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
@@ -79,7 +77,7 @@ def published_names(config: ModelConfig) -> dict[str, dict[Parameter, Tensor]]:
     others = re.compile(_OTHER_SPELLINGS[config.architecture, config.positional_embedding])
     is_bert = config.architecture == "bert"
     found: dict[str, dict[Parameter, Tensor]] = {}
-    for pattern, *_ in BERT_MODULES if is_bert else ESM_MODULES:
+    for pattern, *_ in BERT_NAMES if is_bert else TORCH_NAMES:
         for module in spelled(pattern, max(config.num_layers, 2)):
             for leaf in ("weight", "bias"):
                 name = f"{module}.{leaf}"

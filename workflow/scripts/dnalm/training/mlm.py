@@ -23,7 +23,7 @@ from dnalm.models.config import ModelConfig
 from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, any_kmers
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import SPANS, PretrainingRecipe
+from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe
 from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
@@ -31,7 +31,6 @@ Kmers = KmerTokenizer | OverlappingTokenizer
 SCORING_BATCH = 8  # windows
 UNIGRAM_WINDOWS = 4000  # training windows counted for the token frequencies
 PSEUDO_COUNT = 1.0
-SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
 
 
 def mask_tokens(
@@ -187,8 +186,8 @@ def make_validation(
             rows = slice(first, first + size)
             nats, right = judge(params, (read[rows], tokens[rows], chosen[rows]))
             totals += float(nats), float(right), chosen[rows].sum()
-        loss = totals[0] / max(1, totals[2])
-        return loss, {"perplexity": float(np.exp(loss)), "masked_accuracy": totals[1] / max(1, totals[2])}
+        loss, right = (float(total / max(1, totals[2])) for total in totals[:2])
+        return loss, {"perplexity": float(np.exp(loss)), "masked_accuracy": right}
 
     return Validation(look, recipe.validate_every, recipe.patience)
 

@@ -19,6 +19,7 @@ from dnalm.models.precision import PRECISIONS
 from dnalm.tokens import any_kmers, kmer_tokenizer
 from dnalm.versions import VERSIONS
 
+SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
 TOKENS, SPANS = "tokens", "spans"
 NT_V2, BERT = "nt_v2", "bert"
 COSINE, INVERSE_SQRT, CONSTANT = "cosine", "inverse_sqrt", "constant"
@@ -127,8 +128,11 @@ FRACTIONS = (
 )
 
 
-def read_recipe(path: str | Path, kind: type[AnyRecipe]) -> AnyRecipe:
+def read_recipe(path: str | Path, kind: type[AnyRecipe], validation: str | None = None) -> AnyRecipe:
     """Reads a recipe from YAML; what the file leaves out keeps its default.
+
+    Args:
+        validation: region of the genome at hand, instead of the file's.
 
     Raises:
         UserError: not YAML, an unknown key (the nearest valid one is named), or a value of the wrong
@@ -150,7 +154,7 @@ def read_recipe(path: str | Path, kind: type[AnyRecipe]) -> AnyRecipe:
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(fields)}."
             raise UserError(path, f"unknown key {key!r}", hint)
         checked[key] = _converted(path, key, value, getattr(kind, key))
-    recipe = kind(**checked)
+    recipe = kind(**{**checked, **({"validation": validation} if validation else {})})
     _check_ranges(path, recipe)
     return recipe
 

@@ -21,17 +21,47 @@ from dnalm.models.config import ROOTS, ModelConfig
 from dnalm.tokens import kmer_tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import FOCAL, FULL, IA3, SegmentationRecipe
+from dnalm.training.recipe import FOCAL, FULL, IA3, SIZES, SegmentationRecipe, model_config
 from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
 HEAD = "u_net_head/~/fc"  # the last layer of the published head
-BEYOND_ENCODER = ("max_tokens", "lm_head", "features", "labels", "rescaling_factor")  # may differ
+LABELS = "own_strand"  # of what is trained here
 ADAPTER = "adapter"  # what IA3 trains of the backbone, beside the model's own modules
 IA3_SETTINGS = AdapterConfig("ia3")
 RAREST = 1e-6  # a feature's frequency is taken to be at least this
 SCORING_BATCH = 8  # windows
 METRIC_COLUMNS = ("feature", "bases", "positives", "base_rate", "auprc", "auroc", "mcc", "mcc_best")
+
+
+def model_of(
+    recipe: SegmentationRecipe, initial: Checkpoint | None = None
+) -> tuple[SegmentationRecipe, ModelConfig]:
+    """Returns the recipe and the model's config; with a checkpoint, its encoder's sizes replace the recipe's.
+
+    Raises:
+        UserError: the checkpoint is of another family, or takes no window as long as the recipe's.
+    """
+    if initial is None:
+        return recipe, model_config(recipe, recipe.features, LABELS)
+    own = initial.config
+    if own.architecture != "esm":
+        raise UserError(initial.source, "is no encoder that takes a U-Net head", "Name another model.")
+    kmers = kmer_tokenizer(own.tokenizer)
+    if recipe.window_bp % kmers.k:
+        found = f"found {recipe.window_bp}, expected a multiple of {kmers.k} ({own.tokenizer})"
+        raise UserError("window_bp", found, "Change it.")
+    tokens = kmers.tokens_of(recipe.window_bp)
+    if own.positional_embedding == "learned" and tokens > own.max_tokens:
+        raise UserError(
+            initial.source,
+            f"takes {own.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
+            "Shorten window_bp.",
+        )
+    sizes = {name: getattr(own, name) for name in SIZES}
+    changed = {"max_tokens": tokens, "lm_head": False, "features": recipe.features, "labels": LABELS}
+    config = dataclasses.replace(own, rescaling_factor=None, **changed)
+    return dataclasses.replace(recipe, tokenizer=own.tokenizer, **sizes), config
 
 
 def start_params(
@@ -46,13 +76,10 @@ def start_params(
     checkpoint with a head for the same features gives its head too: so longer windows are trained from
     shorter ones, as the published SegmentNT was (de Almeida et al. 2025, Methods).
 
-    Raises:
-        UserError: the checkpoint's encoder is of another form than the recipe's.
     """
     params = dict(models.init_params(config, recipe.seed))
     whole = initial is not None and initial.config.features == config.features
     if initial:
-        check_encoder(config, initial)
         params |= {
             name: initial.params[name]
             for name in params
@@ -69,18 +96,6 @@ def start_params(
     bias[..., 1] = np.log(shares / (1 - shares))
     params[head] = {**params[head], "b": jnp.asarray(bias.reshape(-1))}
     return params
-
-
-def check_encoder(config: ModelConfig, initial: Checkpoint) -> None:
-    """Raises a UserError that names the first setting in which a checkpoint's encoder differs."""
-    for name in (field.name for field in dataclasses.fields(config) if field.name not in BEYOND_ENCODER):
-        found, expected = getattr(initial.config, name), getattr(config, name)
-        if found != expected:
-            raise UserError(
-                initial.source,
-                f"is another encoder ({name}: found {found}, expected {expected})",
-                "Fit the recipe.",
-            )
 
 
 def make_loss(config: ModelConfig, recipe: SegmentationRecipe) -> Callable[..., jax.Array]:
