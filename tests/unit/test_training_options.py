@@ -205,3 +205,25 @@ def test_gradients_with_remat_are_the_same():
     for one, other in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
     assert toy.LENGTH_BP
+
+
+def test_pretraining_reads_several_genomes(tmp_path, capsys):
+    arguments = {**write_inputs(tmp_path), "--annotation": None}
+    (tmp_path / "other").mkdir()
+    second = toy.write_genome(tmp_path / "other")
+    (tmp_path / "training.yaml").write_text(
+        "tokenizer: v2_3mer\nembed_dim: 8\nnum_layers: 1\nattention_heads: 2\nffn_embed_dim: 8\nwindow_bp: 24\n"
+        "batch_size: 2\nsteps: 2\n"
+    )
+    first = arguments.pop("--genome")
+    held_out = arguments.pop("--held-out")
+    words = ["--genome", f"fly={first}", f"worm={second}", "--held-out", f"fly/{held_out}", "worm/chr1:0-300"]
+    assert pretrain.main([*words, *command_line(arguments)]) == 0
+    content = json.loads((tmp_path / "model" / "manifest.json").read_text())["content"]
+    assert {"genome fly", "genome worm"} <= set(content["inputs"])
+    assert "worm/chr1:0-300" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    capsys.readouterr()
+    assert pretrain.main(["--genome", str(first), str(second), *command_line(arguments)]) == 2
+    assert "expected NAME=PATH, each name once. Name them." in capsys.readouterr().err
+    assert pretrain.main([*words[:4], "chr1:0-300", *command_line(arguments)]) == 2
+    assert "names no contig of the genome (it has fly/chr1, worm/chr1)" in capsys.readouterr().err

@@ -37,7 +37,7 @@ rule pretrain:
         options=training_options,
         folder=output_folder,
     shell:
-        'python "$SCRIPTS"/pretrain.py --name {wildcards.model:q} --genome {input.genome:q}'
+        'python "$SCRIPTS"/pretrain.py --name {wildcards.model:q}'
         ' --config {input.settings:q} {params.options:q} --device "$DEVICE"'
         " --work-dir results/.work/training/{wildcards.model:q} --output-dir {params.folder:q} 2> {log:q}"
 
@@ -69,6 +69,6 @@ rule train_segmentation:
         options=training_options,
         folder=output_folder,
     shell:
-        'python "$SCRIPTS"/train_segmentation.py --name {wildcards.model:q} --genome {input.genome:q}'
+        'python "$SCRIPTS"/train_segmentation.py --name {wildcards.model:q}'
         ' --annotation {input.annotation:q} --config {input.settings:q} {params.options:q} --device "$DEVICE"'
         " --work-dir results/.work/training/{wildcards.model:q} --output-dir {params.folder:q} 2> {log:q}"

@@ -15,7 +15,10 @@ from dnalm import cli, device
 def parse_arguments(argv):
     parser = cli.make_parser(__doc__)
     parser.add_argument("--name", default="language model", help="name of the model, for its card")
-    parser.add_argument("--genome", required=True, help="masked genome (FASTA with index)")
+    parser.add_argument(
+        "--genome", nargs="+", required=True, metavar="[NAME=]FASTA",
+        help="masked genome with index; several with names, and their contigs are NAME/contig",
+    )  # fmt: skip
     parser.add_argument(
         "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
     )
@@ -32,7 +35,7 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
-    from dnalm import checkpoints, genome
+    from dnalm import checkpoints
     from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, mlm, recipe
@@ -43,12 +46,13 @@ def main(argv=None) -> None:
     settings, config = mlm.continued(settings, initial) if initial else (settings, None)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
-    with genome.Genome(arguments.genome) as opened:
+    paths = data.named_paths(arguments.genome)
+    with data.Genomes(paths) as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp)
     config = config or recipe.model_config(settings, lm_head=True)
     params = mlm.start_params(config, settings, initial)
 
-    inputs = {"genome": arguments.genome} | start
+    inputs = {f"genome {name}".strip(): path for name, path in paths.items()} | start
     key = recipe.run_key(settings, "pretrain", inputs, arguments.held_out)
     loss, batches = mlm.make_loss(config, settings), mlm.make_batches(examples, settings)
     looks = mlm.make_validation(config, examples, unseen[-1], settings) if settings.validate_every else None

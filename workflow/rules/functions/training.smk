@@ -15,14 +15,14 @@ def training_kind(kind):
 
 def training_input(wildcards):
     entry = SETTINGS["training"][wildcards.model]
-    folder = f"results/species/{entry['species']}"
+    folders = [f"results/species/{species}" for species in trained_species(entry)]
     inputs = {
-        "genome": f"{folder}/masked.fa",
-        "index": f"{folder}/masked.fa.fai",
+        "genome": [f"{folder}/masked.fa" for folder in folders],
+        "index": [f"{folder}/masked.fa.fai" for folder in folders],
         "settings": resource(entry["settings"]),
     }
     if entry["kind"] == "segmentation":
-        inputs["annotation"] = f"{folder}/annotation.parquet"
+        inputs["annotation"] = f"{folders[0]}/annotation.parquet"
     if entry.get("initial"):
         trained = entry["initial"] in SETTINGS["training"]
         parent = "training" if trained else "models"
@@ -30,11 +30,28 @@ def training_input(wildcards):
     return inputs
 
 
+def trained_species(entry):
+    species = entry["species"]
+    return [species] if isinstance(species, str) else list(species)
+
+
 def training_options(wildcards, input):
+    """Returns genomes, held-out regions and the start; of several species, contigs are SPECIES/contig."""
     entry = SETTINGS["training"][wildcards.model]
     initial = str(Path(input.initial).parent) if entry.get("initial") else None
+    species = trained_species(entry)
+    several = len(species) > 1
+    genomes = [
+        f"{name}={path}" if several else path
+        for name, path in zip(species, input.genome, strict=True)
+    ]
     return options(
-        held_out=SPECIES[entry["species"]]["held_out"],
+        genome=genomes,
+        held_out=[
+            f"{name}/{region}" if several else region
+            for name in species
+            for region in SPECIES[name]["held_out"]
+        ],
         initial=initial,
         validation=entry.get("validation"),
     )

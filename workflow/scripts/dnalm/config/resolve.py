@@ -156,7 +156,14 @@ def resolve(
     }
     for section in ("training", "tokenizers"):
         for name, entry in resolved[section].items():
-            _species_of([entry["species"]], section, name, species, where)
+            wanted = entry["species"]
+            wanted = [wanted] if isinstance(wanted, str) else wanted
+            _species_of(wanted, section, name, species, where)
+            if len(wanted) > 1 and entry.get("kind") != "pretrain":
+                place = where([section, name, "species"])
+                raise UserError(
+                    place, f"found {len(wanted)} species, expected one", "Pretraining takes several."
+                )
     for section in RUN_SECTIONS:
         resolved[section] = {}
         for name, entry in (config.get(section) or {}).items():

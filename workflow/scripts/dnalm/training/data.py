@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -122,12 +123,59 @@ class WindowSampler:
         return first < len(positions) and int(positions[first]) < start + self.window_bp
 
 
+class Genomes:
+    """Several genomes read as one: contigs are called NAME/contig; a genome without a name keeps its own.
+
+    Args:
+        paths: name -> masked FASTA.
+    """
+
+    def __init__(self, paths: Mapping[str, str | Path]) -> None:
+        self._genomes = {name: Genome(path) for name, path in paths.items()}
+        places = {
+            f"{name}/{contig}" if name else contig: (name, contig, length)
+            for name, genome in self._genomes.items()
+            for contig, length in genome.lengths.items()
+        }
+        self._places = places
+        self.lengths = {key: length for key, (_, _, length) in places.items()}
+
+    def __enter__(self) -> Genomes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for genome in self._genomes.values():
+            genome.close()
+
+    def sequence(self, contig: str) -> UInt8[np.ndarray, " S"]:
+        """Returns a contig's letters as ASCII."""
+        name, own, _ = self._places[contig]
+        return self._genomes[name].sequence(own)
+
+
+def named_paths(texts: Sequence[str]) -> dict[str, str]:
+    """Returns name -> path of `PATH`, or of several `NAME=PATH`.
+
+    Raises:
+        UserError: several without names, or a name twice.
+    """
+    if len(texts) == 1 and "=" not in texts[0]:
+        return {"": texts[0]}
+    pairs = [text.partition("=")[::2] for text in texts]
+    names = [name for name, path in pairs if name and path]
+    if len(set(names)) < len(texts):
+        raise UserError(
+            "--genome", f"found {' '.join(texts)}, expected NAME=PATH, each name once", "Name them."
+        )
+    return dict(pairs)
+
+
 class TrainingGenome:
     """Sequence and packed labels of a genome in memory, cut to windows on either strand."""
 
     def __init__(
         self,
-        genome: Genome,
+        genome: Genome | Genomes,
         excluded: Sequence[Region],
         window_bp: int,
         table: pd.DataFrame | None = None,
