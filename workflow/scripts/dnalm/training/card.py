@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dnalm import __version__
 from dnalm.training.loop import Progress, bases_per_step
-from dnalm.training.recipe import PretrainingRecipe, Recipe
+from dnalm.training.recipe import BERT, NT_V2, PretrainingRecipe, Recipe
 
 NOTES = {
     "pretrain": (
@@ -67,10 +68,17 @@ def write_card(run: Card) -> str:
     megabases = run.training_bp / 1e6
     held_out = ", ".join(run.held_out) or "nothing"
     machine = f"{os.cpu_count()} {platform.machine()} cores, {run.device}"
+    started = any(role.startswith("initial") for role in run.inputs)
+    form = (
+        "BERT (DNABERT)"
+        if getattr(run.recipe, "architecture", NT_V2) == BERT
+        else "Nucleotide Transformer v2"
+    )
+    form = "The architecture of the checkpoint it goes on from" if started else f"{form} architecture"
     return f"""# {run.name}
 
-Nucleotide Transformer v2 architecture, {kind}, {run.parameters / 1e6:.2f} million parameters,
-trained by this workflow (`snakemake train`).
+{form}, {kind}, {run.parameters / 1e6:.2f} million parameters,
+trained by this workflow (dnalm {__version__}, `snakemake train`).
 
 ## Training
 
