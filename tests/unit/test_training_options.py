@@ -212,8 +212,8 @@ def test_pretraining_reads_several_genomes(tmp_path, capsys):
     (tmp_path / "other").mkdir()
     second = toy.write_genome(tmp_path / "other")
     (tmp_path / "training.yaml").write_text(
-        "tokenizer: v2_3mer\nembed_dim: 8\nnum_layers: 1\nattention_heads: 2\nffn_embed_dim: 8\nwindow_bp: 24\n"
-        "batch_size: 2\nsteps: 2\n"
+        "tokenizer: v2_3mer\nembed_dim: 8\nnum_layers: 1\nattention_heads: 2\nffn_embed_dim: 8\n"
+        "window_bp: 24\nbatch_size: 2\nsteps: 2\n"
     )
     first = arguments.pop("--genome")
     held_out = arguments.pop("--held-out")

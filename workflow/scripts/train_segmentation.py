@@ -21,6 +21,9 @@ def parse_arguments(argv):
     parser.add_argument(
         "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
     )
+    parser.add_argument(
+        "--homologs", help="gene_id, family (TSV): families of unseen genes are not trained on"
+    )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
     parser.add_argument(
         "--initial", help="checkpoint whose encoder, and head for the same features, is the start"
@@ -39,7 +42,7 @@ def main(argv=None) -> None:
     from dnalm import annotation, checkpoints, genome
     from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
-    from dnalm.training import data, finish, loop, recipe, segmentation
+    from dnalm.training import data, finish, homologs, loop, recipe, segmentation
 
     settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
@@ -47,14 +50,17 @@ def main(argv=None) -> None:
     table = annotation.load_annotation(arguments.annotation)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
+    families = homologs.read_families(arguments.homologs) if arguments.homologs else None
+    related = [] if families is None else homologs.related_regions(table, families, unseen)
     with genome.Genome(arguments.genome) as opened:
-        examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
+        excluded = [*unseen, *related]
+        examples = data.TrainingGenome(opened, excluded, settings.window_bp, table, settings.features)
     start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     params = segmentation.start_params(config, settings, examples.frequencies(), initial)
     params, frozen = segmentation.part(params, config, settings)
 
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
-    inputs |= start
+    inputs |= start | ({"homologs": arguments.homologs} if arguments.homologs else {})
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
     loss, batches = segmentation.make_loss(config, settings), segmentation.make_batches(examples, settings)
     looks = None
@@ -73,8 +79,9 @@ def main(argv=None) -> None:
     run = finish.Finished(arguments.name, "train_segmentation", settings, config, trained, examples)
     follow.Curves(settings, arguments.output_dir, arguments.name).update(trained.progress)
     finish.finish(
-        run, arguments.output_dir, inputs, arguments.held_out, score, [segmentation.verified_note(table)]
-    )
+        run, arguments.output_dir, inputs, arguments.held_out, score,
+        [segmentation.verified_note(table)], {} if families is None else {"related_regions": len(related)},
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ def training_input(wildcards):
     }
     if entry["kind"] == "segmentation":
         inputs["annotation"] = f"{folders[0]}/annotation.parquet"
+        if entry.get("homologs"):
+            inputs["homologs"] = resource(entry["homologs"])
     if entry.get("initial"):
         trained = entry["initial"] in SETTINGS["training"]
         parent = "training" if trained else "models"
@@ -54,4 +56,5 @@ def training_options(wildcards, input):
         ],
         initial=initial,
         validation=entry.get("validation"),
+        homologs=input.get("homologs"),
     )

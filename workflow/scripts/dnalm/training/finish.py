@@ -41,12 +41,14 @@ def finish(
     held_out: Sequence[str],
     score: Callable[[Any, Region], pd.DataFrame],
     notes: Sequence[str] = (),
+    counted: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Folds the embedding table, scores the first held-out region, writes the folder; returns the scores.
 
     Args:
         score: (parameters, region) -> table of metrics.
         notes: lines for the card.
+        counted: what else belongs into the manifest.
     """
     folder, recipe = Path(output_dir), run.recipe
     params = composition.fold(run.trained.params, composition.kmer_features(any_kmers(recipe.tokenizer)))
@@ -66,7 +68,7 @@ def finish(
         written.append(folder / file)
     digests = {role: files.fingerprint(path) for role, path in inputs.items()}
     files.write_text(folder / "MODEL_CARD.md", write_card(_about(run, digests, held_out, metrics, notes)))
-    details = {"recipe": dataclasses.asdict(recipe), "held_out": list(held_out)}
+    details = {"recipe": dataclasses.asdict(recipe), "held_out": list(held_out), **(counted or {})}
     files.write_manifest(folder, run.step, inputs, details, files=list(written))
     return metrics
 
