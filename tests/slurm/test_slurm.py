@@ -11,7 +11,8 @@ from slurm.cluster import GPUS, OVERLAY, Job
 from slurm.conftest import make_fail_once
 from workflow.conftest import TINY, fingerprints, snakemake
 
-pytestmark = pytest.mark.slurm
+# Each job starts Snakemake anew: on slow cores the whole run takes more than the suite's ten minutes.
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
 MODEL_RULES = {
     "embed",
     "embed_part",

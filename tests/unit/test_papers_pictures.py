@@ -8,7 +8,7 @@ from PIL import Image
 from dnalm.config.papers import PAPERS
 
 MOST_CHANGED = 5e-4  # of the pixels: other builds of the drawing library round elsewhere
-CHANGE = 48  # of 255
+CHANGE = 32  # of 255
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,10 @@ def test_a_figure_looks_as_before(drawn, name, width):
     assert changed <= MOST_CHANGED, f"{changed:.2%} of the pixels changed: {remedy}"
 
 
-def test_a_moved_label_is_seen(drawn):
-    """The comparison is fine enough to see one word move by a millimetre."""
+def test_a_word_more_is_seen(drawn):
+    """The comparison is fine enough for one short word in a figure as wide as a column."""
     figure = drawn["segmentnt_metrics"](85.0)
     before = paper_pictures.picture(figure).astype(int)
-    axes = figure.axes[0]
-    axes.set_title("x" * 12)
+    figure.text(0.5, 0.5, "no value", fontsize=6)
     changed = (np.abs(paper_pictures.picture(figure).astype(int) - before) > CHANGE).mean()
     assert changed > MOST_CHANGED
