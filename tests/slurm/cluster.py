@@ -106,7 +106,9 @@ class Cluster:
     @contextlib.contextmanager
     def snakemake(self, checkout: Path, *arguments: str) -> Iterator[subprocess.Popen]:
         """Starts `snakemake --profile slurm-gpu` in a checkout, its words in run.log; never left behind."""
-        program = (sys.executable, "-m", "snakemake", "--profile", "slurm-gpu")
+        # A suite that a shell runs in the background has SIGINT ignored, and hands that on: Python, and so
+        # Snakemake, would never see it.
+        program = ("env", "--default-signal=INT", sys.executable, "-m", "snakemake", "--profile", "slurm-gpu")
         command = [*program, *arguments, *PATIENCE, *OVERLAY]
         with open(checkout / "run.log", "w") as log:
             process = subprocess.Popen(
