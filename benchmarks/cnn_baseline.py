@@ -49,7 +49,7 @@ from dnalm.tokens import kmer_tokenizer  # noqa: E402
 from dnalm.training.data import BASES, Region, TrainingGenome, WindowSampler, batch_random  # noqa: E402
 from dnalm.training.prefetch import prefetch  # noqa: E402
 from dnalm.training.recipe import SegmentationRecipe, read_recipe  # noqa: E402
-from dnalm.training.segmentation import predict_region, weighted_cross_entropy  # noqa: E402
+from dnalm.training.segmentation import predict_region, weighted_loss  # noqa: E402
 
 CHANNELS, STEM_BP, WIDTH = 48, 9, 3
 DILATIONS = tuple(2**n for n in range(9))
@@ -133,7 +133,7 @@ def compile_step(model: hk.Transformed, optimiser: Any, recipe: SegmentationReci
     def loss(params: Any, batch: Any) -> jax.Array:
         logits = model.apply(params, one_hot(batch[0]))
         pairs = jnp.stack([jnp.zeros_like(logits), logits], -1)
-        return weighted_cross_entropy(pairs, batch[1], jnp.asarray(weights))
+        return weighted_loss(pairs, batch[1], jnp.asarray(weights))
 
     def step(params: Any, moments: Any, batch: Any, rate: Any) -> tuple[Any, Any, jax.Array]:
         value, gradient = jax.value_and_grad(loss)(params, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -75,7 +76,6 @@ def start_params(
     The head starts at each feature's frequency, so that the first steps are not spent on learning it. A
     checkpoint with a head for the same features gives its head too: so longer windows are trained from
     shorter ones, as the published SegmentNT was (de Almeida et al. 2025, Methods).
-
     """
     params = dict(models.init_params(config, recipe.seed))
     whole = initial is not None and initial.config.features == config.features
@@ -197,6 +197,12 @@ def make_validation(
     return Validation(look, recipe.validate_every, recipe.patience)
 
 
+@functools.lru_cache(maxsize=2)
+def scoring_program(config: ModelConfig) -> Callable[..., Any]:
+    """Returns the compiled pass of every look at a region: one of a training, not one a look."""
+    return jax.jit(models.forward(config, segmentation=True))
+
+
 def predict_region(
     config: ModelConfig, params: Params, data: TrainingGenome, region: Region, window_bp: int
 ) -> dict[str, Float[np.ndarray, "S F"]]:
@@ -205,7 +211,7 @@ def predict_region(
     The last window is moved back to end with the region. Bases of windows with N are NaN.
     """
     contig, begin, end = region
-    apply = jax.jit(models.forward(config, segmentation=True))
+    apply = scoring_program(config)
     kmers = kmer_tokenizer(config.tokenizer)
     starts = side_by_side(data.sequences[contig], region, window_bp)
     result = {}
