@@ -96,7 +96,8 @@ def test_batches_are_those_of_the_checkpoint_s_training(toy):
     table = pd.read_parquet(folder / "annotation.parquet")
     with Genome(folder / "masked.fa") as opened:
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, table, settings.features)
-    expected = segmentation.make_batches(examples, settings)(5)[1][0]
+    config = recipe.model_config(settings, settings.features)
+    expected = segmentation.make_batches(config, examples, settings)(5)[1][0]
     letters, labels = cnn_baseline.make_batches(examples, settings)(5)
     assert letters.shape == expected.shape[:2]
     np.testing.assert_array_equal(labels, expected)

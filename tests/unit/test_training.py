@@ -79,11 +79,15 @@ def test_both_stages_read_only_what_is_allowed(genome, table, stage, monkeypatch
     settings = kind(**SMALL)
     examples = data.TrainingGenome(genome, [HELD_OUT], WINDOW, table, recipe.SegmentationRecipe.features)
     read = []
-    cut = data.TrainingGenome.bases
-    monkeypatch.setattr(
-        data.TrainingGenome, "bases", lambda self, windows, bp: read.extend(windows) or cut(self, windows, bp)
-    )
-    make = stage.make_batches(examples, settings)
+    cut = data.TrainingGenome.tokens
+
+    def tokens(self, windows, *others):
+        read.extend(windows)
+        return cut(self, windows, *others)
+
+    monkeypatch.setattr(data.TrainingGenome, "tokens", tokens)
+    config = recipe.model_config(settings, getattr(settings, "features", ()))
+    make = stage.make_batches(config, examples, settings)
     for step in range(200):
         make(step)
     assert len(read) == 200 * settings.batch_size
@@ -202,7 +206,7 @@ def test_a_dnabert_learns(genome):
     config = recipe.model_config(settings, lm_head=True)
     assert config.architecture == "bert" and config.max_tokens == WINDOW - 3 + 1 + 2
     examples = data.TrainingGenome(genome, [HELD_OUT], settings.window_bp)
-    params, batches = mlm.start_params(config, settings), mlm.make_batches(examples, settings)
+    params, batches = mlm.start_params(config, settings), mlm.make_batches(config, examples, settings)
     loss, losses = jax.jit(jax.value_and_grad(mlm.make_loss(config, settings))), []
     optimizer = optax.adam(0.01)
     state = optimizer.init(params)

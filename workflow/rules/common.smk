@@ -71,7 +71,10 @@ def model_facts(name):
         before = model_facts(initial) if initial else None
         settings = resource(trained["settings"])
         validation = trained.get("validation")
-        return trained_facts(name, trained["kind"], settings, before, validation)
+        learned = "tokenizer" in trained
+        return trained_facts(
+            name, trained["kind"], settings, before, validation, learned
+        )
     source = config.get("models", {}).get(name)
     return configuration.model_facts(name, resource(source) if source else None)
 

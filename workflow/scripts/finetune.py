@@ -76,7 +76,7 @@ def main(argv=None) -> None:
     checkpoint = checkpoints.load_checkpoint(arguments.checkpoint)
     name = arguments.name or f"{Path(arguments.checkpoint).name}.{arguments.method}"
     inputs = {"task": arguments.task, **checkpoint.files}
-    prints = {role: files.fingerprint(path) for role, path in inputs.items()}
+    prints = files.fingerprints(inputs)
     result = fine_tune(task, checkpoint, recipe, name, work / "finetune", prints, jax.local_devices())
     write_result(result, folder, inputs)
 

@@ -24,6 +24,7 @@ def parse_arguments(argv):
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
     parser.add_argument("--initial", help="language model to go on from, whose sizes replace the recipe's")
+    parser.add_argument("--tokenizer", help="tokenizer.json of a byte-pair encoding, instead of k-mers")
     parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
@@ -35,26 +36,27 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
-    from dnalm import checkpoints
+    from dnalm import checkpoints, files
     from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
-    from dnalm.training import data, finish, loop, mlm, recipe
+    from dnalm.training import data, finish, loop, mlm, recipe, shards
 
     settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
-    start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
-    settings, config = mlm.continued(settings, initial) if initial else (settings, None)
+    settings, config = mlm.model_of(settings, initial, arguments.tokenizer)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     paths = data.named_paths(arguments.genome)
+    inputs = {f"genome {name}".strip(): path for name, path in paths.items()}
+    mapped = shards.Shards(arguments.work_dir, files.fingerprints(inputs))
     with data.Genomes(paths) as opened:
-        examples = data.TrainingGenome(opened, unseen, settings.window_bp)
-    config = config or recipe.model_config(settings, lm_head=True)
+        examples = data.TrainingGenome(opened, unseen, settings.window_bp, shards=mapped)
     params = mlm.start_params(config, settings, initial)
 
-    inputs = {f"genome {name}".strip(): path for name, path in paths.items()} | start
+    inputs |= {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
+    inputs |= {"tokenizer": arguments.tokenizer} if arguments.tokenizer else {}
     key = recipe.run_key(settings, "pretrain", inputs, arguments.held_out)
-    loss, batches = mlm.make_loss(config, settings), mlm.make_batches(examples, settings)
+    loss, batches = mlm.make_loss(config, settings), mlm.make_batches(config, examples, settings)
     looks = mlm.make_validation(config, examples, unseen[-1], settings) if settings.validate_every else None
     curves = follow.Curves(settings, arguments.work_dir, arguments.name)
     trained = loop.train(
@@ -67,6 +69,7 @@ def main(argv=None) -> None:
     run = finish.Finished(arguments.name, "pretrain", settings, config, trained, examples)
     follow.Curves(settings, arguments.output_dir, arguments.name).update(trained.progress)
     finish.finish(run, arguments.output_dir, inputs, arguments.held_out, score)
+    mapped.discard()
 
 
 if __name__ == "__main__":

@@ -39,10 +39,10 @@ def parse_arguments(argv):
 def main(argv=None) -> None:
     arguments = parse_arguments(argv)
     device.select_device(arguments.device)  # before anything else touches JAX
-    from dnalm import annotation, checkpoints, genome
+    from dnalm import annotation, checkpoints, files, genome
     from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
-    from dnalm.training import data, finish, homologs, loop, recipe, segmentation
+    from dnalm.training import data, finish, homologs, loop, recipe, segmentation, shards
 
     settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
@@ -52,17 +52,22 @@ def main(argv=None) -> None:
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     families = homologs.read_families(arguments.homologs) if arguments.homologs else None
     related = [] if families is None else homologs.related_regions(table, families, unseen)
+    inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
+    mapped = shards.Shards(arguments.work_dir, {**files.fingerprints(inputs), "features": settings.features})
     with genome.Genome(arguments.genome) as opened:
-        excluded = [*unseen, *related]
-        examples = data.TrainingGenome(opened, excluded, settings.window_bp, table, settings.features)
+        examples = data.TrainingGenome(
+            opened, [*unseen, *related], settings.window_bp, table, settings.features, mapped
+        )
     start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     params = segmentation.start_params(config, settings, examples.frequencies(), initial)
     params, frozen = segmentation.part(params, config, settings)
 
-    inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
     inputs |= start | ({"homologs": arguments.homologs} if arguments.homologs else {})
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
-    loss, batches = segmentation.make_loss(config, settings), segmentation.make_batches(examples, settings)
+    loss, batches = (
+        segmentation.make_loss(config, settings),
+        segmentation.make_batches(config, examples, settings),
+    )
     looks = None
     if settings.validate_every:
         looks = segmentation.make_validation(config, examples, table, unseen[-1], settings, frozen)
@@ -82,6 +87,7 @@ def main(argv=None) -> None:
         run, arguments.output_dir, inputs, arguments.held_out, score,
         [segmentation.verified_note(table)], {} if families is None else {"related_regions": len(related)},
     )  # fmt: skip
+    mapped.discard()
 
 
 if __name__ == "__main__":

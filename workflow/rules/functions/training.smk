@@ -25,11 +25,19 @@ def training_input(wildcards):
         inputs["annotation"] = f"{folders[0]}/annotation.parquet"
         if entry.get("homologs"):
             inputs["homologs"] = resource(entry["homologs"])
+    if entry.get("tokenizer"):
+        inputs["tokenizer"] = named_tokenizer(entry["tokenizer"])
     if entry.get("initial"):
         trained = entry["initial"] in SETTINGS["training"]
         parent = "training" if trained else "models"
         inputs["initial"] = f"results/{parent}/{entry['initial']}/params.safetensors"
     return inputs
+
+
+def named_tokenizer(name):
+    """Returns the file of a tokenizer: one that is learned here, or the user's own."""
+    learned = name in SETTINGS["tokenizers"]
+    return f"results/tokenizers/{name}/tokenizer.json" if learned else resource(name)
 
 
 def trained_species(entry):
@@ -57,4 +65,5 @@ def training_options(wildcards, input):
         initial=initial,
         validation=entry.get("validation"),
         homologs=input.get("homologs"),
+        tokenizer=input.get("tokenizer"),
     )

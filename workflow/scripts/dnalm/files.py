@@ -190,6 +190,11 @@ def fingerprint(path: str | Path) -> str:
     return sha256_of(path)
 
 
+def fingerprints(paths: Mapping[str, str | Path]) -> dict[str, str]:
+    """Returns the sha256 of each file of a table of roles."""
+    return {role: fingerprint(path) for role, path in paths.items()}
+
+
 def write_manifest(
     data: str | Path,
     step: str,
@@ -212,7 +217,7 @@ def write_manifest(
     content = {
         "step": step,
         "version": VERSIONS[step],
-        "inputs": {role: fingerprint(path) for role, path in inputs.items()},
+        "inputs": fingerprints(inputs),
         "files": {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths},
         **(details or {}),
     }

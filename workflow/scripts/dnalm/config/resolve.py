@@ -164,6 +164,13 @@ def resolve(
                 raise UserError(
                     place, f"found {len(wanted)} species, expected one", "Pretraining takes several."
                 )
+    for name, entry in resolved["training"].items():
+        if "tokenizer" in entry and (entry["kind"] != "pretrain" or "initial" in entry):
+            raise UserError(
+                where(["training", name, "tokenizer"]),
+                "is for pretraining from scratch",
+                "Leave it out: the tokenizer is that of the k-mers or of `initial`.",
+            )
     for section in RUN_SECTIONS:
         resolved[section] = {}
         for name, entry in (config.get(section) or {}).items():

@@ -83,7 +83,7 @@ class Job:
     @property
     def prints(self) -> dict[str, str]:
         """role -> what tells this file from others."""
-        return {role: files.fingerprint(path) for role, path in self.all_inputs.items()}
+        return files.fingerprints(self.all_inputs)
 
 
 def embed_source(

@@ -40,7 +40,7 @@ def share(costs: Sequence[int], part: tuple[int, int]) -> range:
 
 def identity(step: str, about: Mapping[str, Any], inputs: Mapping[str, Path]) -> str:
     """Returns a name of what all parts of one run share, whatever machine they ran on."""
-    prints = {role: files.fingerprint(path) for role, path in inputs.items()}
+    prints = files.fingerprints(inputs)
     return run_key({"step": step, "version": VERSIONS[step], **about, **prints})
 
 

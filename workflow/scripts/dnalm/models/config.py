@@ -131,7 +131,9 @@ class ModelConfig:
         """Returns all settings; of the esm architecture without those that it has no use for."""
         found = dataclasses.asdict(self)
         if self.architecture == "esm":
-            del found["architecture"], found["tokenizer_json"]
+            del found["architecture"]
+            if not self.tokenizer_json:
+                del found["tokenizer_json"]
         return found
 
     def summary(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class LearnedPositions(hk.Module):
 
     def __init__(self, config: ModelConfig, name: str = "esm_learned_positional_embeddings") -> None:
         super().__init__(name=name)
-        self.pad_id = config.kmers.pad_id
+        self.pad_id = config.tokens.pad_id
         self.table = hk.Embed(config.max_tokens + self.pad_id + 1, config.embed_dim, name="embed")
 
     def __call__(self, tokens: Int32[Array, "B L"]) -> Float[Array, "B L D"]:
@@ -112,9 +112,9 @@ class Encoder(hk.Module):
 
     def _drop_tokens(self, x: Float[Array, "B L D"], tokens: Int32[Array, "B L"]) -> Float[Array, "B L D"]:
         """Zeroes <mask> and rescales by the share of masked tokens, in training and inference alike."""
-        config, kmers = self.config, self.config.kmers
-        masked = tokens == kmers.mask_id
-        count = jnp.maximum((tokens != kmers.pad_id).sum(axis=1), 1)  # 1: a row of pads only
+        config, reader = self.config, self.config.tokens
+        masked = tokens == reader.mask_id
+        count = jnp.maximum((tokens != reader.pad_id).sum(axis=1), 1)  # 1: a row of pads only
         kept = 1 - masked.sum(axis=1) / count
         scale = (1 - config.masking_ratio * config.masking_prob) / jnp.where(kept > 0, kept, 1)
         return (jnp.where(masked[..., None], 0, x) * scale[:, None, None]).astype(x.dtype)
@@ -138,7 +138,7 @@ class Encoder(hk.Module):
     ) -> dict[str, Array]:
         config, outputs, length = self.config, {}, tokens.shape[1]
         mapped = choose_mapped(config.attention_heads, length) if self.mapped is None else self.mapped
-        valid = tokens != config.kmers.pad_id
+        valid = tokens != config.tokens.pad_id
         mask = valid[:, None, :] if attention_mask is None else attention_mask[:, 0]
         tables = None
         if config.positional_embedding == "rotary":

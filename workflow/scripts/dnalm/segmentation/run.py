@@ -202,7 +202,7 @@ class _Computing:
             rescaling_factor=self.about["rescaling_factor"],
             max_filled_n=job.max_filled_n,
         )
-        prints = {role: files.fingerprint(path) for role, path in job.all_inputs.items()}
+        prints = files.fingerprints(job.all_inputs)
         machine = {"batch": size, "platform": devices[0].platform, "chunk_bp": chunk_bp}
         key = run_key({"step": STEP, "version": VERSIONS[STEP], **self.about, **prints, **machine})
         self.shards = Shards(work_dir, key)

@@ -28,6 +28,7 @@ __all__ = [
     "Spacing",
     "Tokenizer",
     "any_kmers",
+    "is_kmers",
     "kmer_tokenizer",
     "spacing",
     "tokenizer",
@@ -82,6 +83,11 @@ def any_kmers(name: str) -> KmerTokenizer | OverlappingTokenizer:
         UserError: no such tokenizer.
     """
     return OVERLAPPING[name] if name in OVERLAPPING else kmer_tokenizer(name)
+
+
+def is_kmers(reader: Tokenizer) -> bool:
+    """Says whether all tokens of known bases have the same length, side by side or overlapping."""
+    return isinstance(reader, KmerTokenizer | OverlappingTokenizer)
 
 
 def spacing(name: str) -> Spacing:

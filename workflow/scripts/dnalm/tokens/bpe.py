@@ -13,6 +13,7 @@ from jaxtyping import Int32, UInt8
 
 from dnalm.errors import UserError
 from dnalm.tokens.form import Spacing, Tokenizer
+from dnalm.tokens.letters import ALPHABET
 from dnalm.tokens.overlapping import SPECIAL, upper_letters
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ class BpeTokenizer(BpeSpacing, Tokenizer):
     @property
     def n_ids(self) -> tuple[int, ...]:
         return (self.unk_id,)
+
+    @cached_property
+    def known_ids(self) -> Int32[np.ndarray, " C"]:
+        known = [
+            index for index, token in enumerate(self.vocabulary) if token and set(token) <= set(ALPHABET)
+        ]
+        return np.array(known, np.int32)
 
     def encode(self, sequence: str, where: str = "sequence") -> Int32[np.ndarray, " L"]:
         return self.encode_rows([upper_letters(sequence, where)], [where])[0]

@@ -47,6 +47,7 @@ class Tokenizer(Spacing):
         n_ids: ids that stand for bases that are not known.
         end_tokens: special tokens after the sequence; in front there is one.
         takes_lower_case: soft-masked letters are read like the others; else they are refused.
+        known_ids: ids of the tokens that masked language modelling may put in another's place.
     """
 
     vocabulary: tuple[str, ...]
@@ -59,6 +60,7 @@ class Tokenizer(Spacing):
     n_ids: tuple[int, ...]
     end_tokens: int = 0
     takes_lower_case: bool = False
+    known_ids: Int32[np.ndarray, " C"]  # of tokens that stand for known bases and that masking may put in
 
     @abstractmethod
     def encode(self, sequence: str, where: str = "sequence") -> Int32[np.ndarray, " L"]:
@@ -96,6 +98,21 @@ class Tokenizer(Spacing):
         """Returns the ids of many sequences, upper-case ASCII; as `encode`, and as fast as may be."""
         pairs = zip(letters, names, strict=True)
         return [self.encode(row.tobytes().decode("ascii"), name) for row, name in pairs]
+
+    def encode_windows(self, bases: UInt8[np.ndarray, "B S"]) -> Int32[np.ndarray, "B L"]:
+        """Returns the ids of equally long windows, L the tokens of `tokens_of`: padded, or cut at the end.
+
+        Args:
+            bases: upper-case ASCII.
+        """
+        length = self.tokens_of(bases.shape[1])
+        rows = self.encode_rows(list(bases), ["window"] * len(bases))
+        last = length - self.end_tokens
+        cut = [
+            row if len(row) <= length else np.append(row[:last], row[len(row) - self.end_tokens :])
+            for row in rows
+        ]
+        return self.pad(cut, length)
 
     def encode_batch(self, sequences: Sequence[str], length: int | None = None) -> Int32[np.ndarray, "B L"]:
         """Returns the ids of sequences, padded on the right to the longest or to `length` tokens.

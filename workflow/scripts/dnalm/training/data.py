@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Int32, UInt8, UInt16
 
 from dnalm import labels
 from dnalm.errors import UserError
 from dnalm.genome import Genome, reverse_complement
+from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, Tokenizer
+from dnalm.training.shards import Shards
 
 Region = tuple[str, int, int]  # contig, start, end: 0-based, half-open
 Window = tuple[str, int, str]  # contig, start, strand
@@ -171,7 +174,16 @@ def named_paths(texts: Sequence[str]) -> dict[str, str]:
 
 
 class TrainingGenome:
-    """Sequence and packed labels of a genome in memory, cut to windows on either strand."""
+    """Sequence, tokens and packed labels of a genome, cut to windows on either strand.
+
+    Args:
+        excluded: regions that no window touches.
+        table, features: the annotation and the elements that are labelled; without them no labels.
+        shards: where the arrays lie; in memory by default.
+
+    Raises:
+        UserError: a region is not on the genome, or no window is left.
+    """
 
     def __init__(
         self,
@@ -180,9 +192,16 @@ class TrainingGenome:
         window_bp: int,
         table: pd.DataFrame | None = None,
         features: Sequence[str] = (),
+        shards: Shards | None = None,
     ) -> None:
         check_regions(excluded, genome.lengths)
-        self.sequences = {contig: genome.sequence(contig) for contig in genome.lengths}
+        self._shards = shards or Shards()
+        self._names = {contig: f"{number:05d}" for number, contig in enumerate(genome.lengths)}
+        self.sequences = {
+            contig: self._shards.array(f"{name}.bases", partial(genome.sequence, contig))
+            for contig, name in self._names.items()
+        }
+        self._tokens: dict[tuple[str, str], UInt16[np.ndarray, " S"]] = {}
         self.features = tuple(features)
         self.segments = [
             segment
@@ -199,12 +218,17 @@ class TrainingGenome:
 
     def _pack(self, table: pd.DataFrame) -> dict[tuple[str, str], UInt8[np.ndarray, " S"]]:
         """Returns per contig and strand one byte a base, a bit a feature."""
-        packed = {}
-        for contig, sequence in self.sequences.items():
-            for strand in "+-":
-                track, _ = labels.label_track(table, contig, len(sequence), self.features, strand)
-                packed[contig, strand] = np.packbits(track, axis=1, bitorder="little")[:, 0]
-        return packed
+
+        def pack(contig: str, strand: str) -> UInt8[np.ndarray, " S"]:
+            length = len(self.sequences[contig])
+            track, _ = labels.label_track(table, contig, length, self.features, strand)
+            return np.packbits(track, axis=1, bitorder="little")[:, 0]
+
+        return {
+            (contig, strand): self._shards.array(f"{name}.labels{strand}", partial(pack, contig, strand))
+            for contig, name in self._names.items()
+            for strand in "+-"
+        }
 
     def splice_sites(self) -> dict[tuple[str, str], Int[np.ndarray, " N"]]:
         """Returns the sorted donor and acceptor positions per contig and strand."""
@@ -231,6 +255,36 @@ class TrainingGenome:
                 for contig, start, strand in windows
             ]
         )
+
+    def tokens(
+        self, windows: Sequence[Window], window_bp: int, reader: Tokenizer
+    ) -> Int32[np.ndarray, "B L"]:
+        """Returns the windows' tokens, read along their strand, as `encode_windows` makes them of `bases`.
+
+        k-mers are looked up in one id per base of the genome; a byte-pair encoding, whose tokens depend on
+        where a window starts, reads the letters.
+        """
+        if not isinstance(reader, KmerTokenizer | OverlappingTokenizer):
+            return reader.encode_windows(self.bases(windows, window_bp))
+        wanted = slice(0, window_bp - reader.k + 1, reader.step)
+        count = len(range(wanted.stop)[wanted])
+        result = np.full((len(windows), 1 + count + reader.end_tokens), reader.cls_id, np.int32)
+        if reader.end_tokens:
+            result[:, -1] = reader.sep_id
+        for row, (contig, start, strand) in zip(result, windows, strict=True):
+            ids = self._ids(contig, reader)[start : start + wanted.stop]
+            if strand == "-":
+                ids = reader.complements()[ids[::-1][wanted]]
+            row[1 : 1 + count] = ids if strand == "-" else ids[wanted]
+        return result
+
+    def _ids(self, contig: str, reader: KmerTokenizer | OverlappingTokenizer) -> UInt16[np.ndarray, " S"]:
+        """Returns the id of the k-mer at each base of a contig."""
+        key = contig, reader.name
+        if key not in self._tokens:
+            make = partial(reader.ids_at_bases, self.sequences[contig])
+            self._tokens[key] = self._shards.array(f"{self._names[contig]}.tokens.{reader.name}", make)
+        return self._tokens[key]
 
     def labels(self, windows: Sequence[Window], window_bp: int) -> Bool[np.ndarray, "B S F"]:
         """Returns the windows' labels of their own strand, read along it."""

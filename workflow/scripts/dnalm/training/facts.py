@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from dnalm.config import ModelFacts
+from dnalm.tokens import BPE, spacing
 from dnalm.training.recipe import PretrainingRecipe, SegmentationRecipe, model_config, read_recipe
 
 
@@ -15,6 +16,7 @@ def trained_facts(
     settings: str | Path,
     initial: ModelFacts | None = None,
     validation: str | None = None,
+    learned: bool = False,
 ) -> ModelFacts:
     """Returns the facts of a model that `settings`, a recipe, makes.
 
@@ -22,19 +24,24 @@ def trained_facts(
         kind: pretrain or segmentation, as in the configuration.
         initial: of the model that it goes on from, whose sizes it has.
         validation: region, instead of the recipe's.
+        learned: it reads with a byte-pair encoding, whose file need not be there yet.
 
     Raises:
         UserError: the recipe cannot be read.
     """
     if kind == "pretrain":
-        config = model_config(read_recipe(settings, PretrainingRecipe, validation), lm_head=True)
+        recipe = read_recipe(settings, PretrainingRecipe, validation)
         if initial:
             return ModelFacts(**{**vars(initial), "name": name, "features": (), "labels": ""})
+        if learned:
+            tokens = spacing(BPE).tokens_of(recipe.window_bp)
+            return ModelFacts(name, BPE, tokens, recipe.num_layers, (), "", 0, recipe.embed_dim)
+        config = model_config(recipe, lm_head=True)
     else:
-        recipe = read_recipe(settings, SegmentationRecipe, validation)
+        asked = read_recipe(settings, SegmentationRecipe, validation)
         if initial:
-            recipe = dataclasses.replace(recipe, tokenizer=initial.tokenizer)
-        config = model_config(recipe, recipe.features, "own_strand")
+            asked = dataclasses.replace(asked, tokenizer=initial.tokenizer)
+        config = model_config(asked, asked.features, "own_strand")
     sizes = (config.max_tokens, initial.num_layers if initial else config.num_layers)
     known = (initial.parameters, initial.embed_dim) if initial else (0, config.embed_dim)
     return ModelFacts(name, config.tokenizer, *sizes, config.features, config.labels, *known)

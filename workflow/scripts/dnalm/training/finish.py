@@ -51,7 +51,9 @@ def finish(
         counted: what else belongs into the manifest.
     """
     folder, recipe = Path(output_dir), run.recipe
-    params = composition.fold(run.trained.params, composition.kmer_features(any_kmers(recipe.tokenizer)))
+    params = run.trained.params
+    if composition.MODULE in params:
+        params = composition.fold(params, composition.kmer_features(any_kmers(recipe.tokenizer)))
     written = checkpoints.write_checkpoint(
         folder, params, run.config, {"trained_by": run.step}, dtype="float16"
     )
@@ -66,7 +68,7 @@ def finish(
     }.items():
         files.write_text(folder / file, text)
         written.append(folder / file)
-    digests = {role: files.fingerprint(path) for role, path in inputs.items()}
+    digests = files.fingerprints(inputs)
     files.write_text(folder / "MODEL_CARD.md", write_card(_about(run, digests, held_out, metrics, notes)))
     details = {"recipe": dataclasses.asdict(recipe), "held_out": list(held_out), **(counted or {})}
     files.write_manifest(folder, run.step, inputs, details, files=list(written))

@@ -192,7 +192,7 @@ def train(
     block = Block(progress, recipe, path)
     batches = prefetch(make_batch, range(progress.step, 0 if best.is_over else recipe.steps))
     with StopSignal() as stop, closing(batches):
-        for batch in batches:
+        for batch in block.timed(batches):
             state, *values = advance(state, place.shared(batch), *fixed)
             done = block.add(values)
             last, look = done == recipe.steps, best.is_due(done, recipe.steps)

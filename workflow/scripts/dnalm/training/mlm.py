@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Int32
+from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dnalm import models
 from dnalm.checkpoints import Checkpoint
 from dnalm.errors import UserError
+from dnalm.files import require_file
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, any_kmers
+from dnalm.tokens import BPE, KmerTokenizer, OverlappingTokenizer, Tokenizer, is_kmers, tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe
+from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe, model_config
 from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
-Kmers = KmerTokenizer | OverlappingTokenizer
 SCORING_BATCH = 8  # windows
 UNIGRAM_WINDOWS = 4000  # training windows counted for the token frequencies
 PSEUDO_COUNT = 1.0
@@ -36,21 +37,20 @@ PSEUDO_COUNT = 1.0
 def mask_tokens(
     random: np.random.Generator,
     tokens: Int32[np.ndarray, "B L"],
-    kmers: Kmers,
+    reader: Tokenizer,
     recipe: PretrainingRecipe,
 ) -> tuple[Int32[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
     """Returns what the model reads, and which positions it is asked for (never <cls> or another special)."""
     if recipe.masking == SPANS:
-        wanted = _span_tokens(random, tokens.shape, kmers.k, recipe.masked_fraction)
+        wanted = _span_tokens(random, tokens.shape, _kmers(reader).k, recipe.masked_fraction)
     else:
         wanted = random.random(tokens.shape) < recipe.masked_fraction
-    chosen = wanted & ~np.isin(tokens, kmers.special_ids)
+    chosen = wanted & ~np.isin(tokens, reader.special_ids)
     fate = random.random(tokens.shape)
     hidden = fate < recipe.mask_token_fraction
     replaced = ~hidden & (fate < recipe.mask_token_fraction + recipe.random_token_fraction)
-    last = kmers.first_kmer_id + 4**kmers.k
-    others = random.integers(kmers.first_kmer_id, last, tokens.shape, dtype=np.int32)
-    read = np.where(chosen & hidden, np.int32(kmers.mask_id), tokens)
+    others = reader.known_ids[random.integers(0, len(reader.known_ids), tokens.shape, dtype=np.int32)]
+    read = np.where(chosen & hidden, np.int32(reader.mask_id), tokens)
     return np.where(chosen & replaced, others, read), chosen
 
 
@@ -68,21 +68,36 @@ def _span_tokens(
 
 
 def shorten(
-    random: np.random.Generator, tokens: Int32[np.ndarray, "B L"], kmers: Kmers, shortest: int
+    random: np.random.Generator, tokens: Int32[np.ndarray, "B L"], reader: Tokenizer, shortest: int
 ) -> Int32[np.ndarray, "B L"]:
     """Returns rows of which every second, on average, ends after a random number of own tokens.
 
     Args:
         shortest: own tokens at least. Source: Ji et al. 2021 (DNABERT), sequences of 5 to 510 tokens.
     """
-    own = tokens.shape[1] - 1 - kmers.end_tokens
-    numbers = random.integers(min(shortest, own), own + 1, len(tokens))
-    numbers = np.where(random.random(len(tokens)) < 0.5, own, numbers)
+    added = 1 + reader.end_tokens
+    most = tokens.shape[1] - added
+    numbers = random.integers(min(shortest, most), most + 1, len(tokens))
+    numbers = np.where(random.random(len(tokens)) < 0.5, most, numbers)
     places, result = np.arange(tokens.shape[1]), tokens.copy()
     for row, number in zip(result, numbers, strict=True):
-        row[1 + number : 1 + number + kmers.end_tokens] = tokens[0, tokens.shape[1] - kmers.end_tokens :]
-        row[places > number + kmers.end_tokens] = kmers.pad_id
+        filled = int((row != reader.pad_id).sum())
+        number = min(number, filled - added)
+        row[1 + number : added + number] = row[filled - reader.end_tokens : filled].copy()
+        row[places >= number + added] = reader.pad_id
     return result
+
+
+def _composed(config: ModelConfig, recipe: PretrainingRecipe) -> Float32[np.ndarray, "V C"] | None:
+    """Returns the fixed part of a composed token table; None where it is trained as a plain one."""
+    asked = recipe.compose_embedding and is_kmers(config.tokens)
+    return composition.kmer_features(_kmers(config.tokens)) if asked else None
+
+
+def _kmers(reader: Tokenizer) -> KmerTokenizer | OverlappingTokenizer:
+    if isinstance(reader, KmerTokenizer | OverlappingTokenizer):
+        return reader
+    raise UserError("masking: spans", f"needs k-mers, found {reader.name}", "Take masking: tokens.")
 
 
 def start_params(config: ModelConfig, recipe: PretrainingRecipe, initial: Checkpoint | None = None) -> Params:
@@ -92,35 +107,56 @@ def start_params(config: ModelConfig, recipe: PretrainingRecipe, initial: Checkp
         UserError: the checkpoint has no language-model head.
     """
     params = initial.params if initial else models.init_params(config, recipe.seed)
-    if not recipe.compose_embedding:
+    if _composed(config, recipe) is None:
         return dict(params)
-    kmers = any_kmers(config.tokenizer)
+    kmers = _kmers(config.tokens)
     return composition.add_composition(dict(params), kmers, recipe.seed, keep_table=initial is not None)
+
+
+def model_of(
+    recipe: PretrainingRecipe, initial: Checkpoint | None = None, tokenizer_json: str | Path | None = None
+) -> tuple[PretrainingRecipe, ModelConfig]:
+    """Returns the recipe and the model's config: of the recipe's sizes, or of a checkpoint's.
+
+    Args:
+        tokenizer_json: file of a byte-pair encoding, instead of the recipe's k-mers.
+
+    Raises:
+        UserError: see `continued`; a checkpoint and a tokenizer.
+    """
+    if initial and tokenizer_json:
+        raise UserError(tokenizer_json, f"{initial.source} has its own tokenizer", "Leave one of them out.")
+    if initial:
+        return continued(recipe, initial)
+    if not tokenizer_json:
+        return recipe, model_config(recipe, lm_head=True)
+    text = require_file(tokenizer_json, "tokenizer").read_text(encoding="utf-8", errors="replace")
+    reader = tokenizer(BPE, text)
+    if recipe.masking == SPANS:
+        _kmers(reader)
+    recipe = dataclasses.replace(recipe, tokenizer=BPE)
+    return recipe, model_config(recipe, lm_head=True, reader=reader)
 
 
 def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[PretrainingRecipe, ModelConfig]:
     """Returns the recipe with the sizes of the checkpoint that it goes on from, and the model's config.
 
     Raises:
-        UserError: no language-model head, no k-mer tokenizer, or windows longer than the model takes.
+        UserError: no language-model head, or windows longer than the model takes.
     """
     config = initial.config
     if not config.lm_head:
         raise UserError(initial.source, "has no language-model head", "Name a language model.")
-    kmers = any_kmers(config.tokenizer)
-    tokens = kmers.tokens_of(recipe.window_bp)
+    tokens = config.tokens.tokens_of(recipe.window_bp)
     if tokens > config.max_tokens:
         raise UserError(
             initial.source,
             f"takes {config.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
             "Shorten window_bp.",
         )
-    if recipe.window_bp % int(kmers.bases_per_token):
-        raise UserError(
-            "window_bp",
-            f"found {recipe.window_bp}, expected a multiple of {int(kmers.bases_per_token)}",
-            "Change it.",
-        )
+    unit = int(config.tokens.bases_per_token) if config.tokens.exact else 1
+    if recipe.window_bp % unit:
+        raise UserError("window_bp", f"found {recipe.window_bp}, expected a multiple of {unit}", "Change it.")
     sizes = {name: getattr(config, name) for name in SIZES}
     return dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes), config
 
@@ -128,7 +164,7 @@ def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[Pretraini
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
     apply = models.forward(config, logits=True, precision=recipe.precision, remat=recipe.remat)
-    features = composition.kmer_features(any_kmers(config.tokenizer)) if recipe.compose_embedding else None
+    features = _composed(config, recipe)
 
     def loss(params: Params, batch: Any) -> jax.Array:
         read, tokens, chosen = batch
@@ -140,19 +176,21 @@ def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Param
     return loss
 
 
-def make_batches(data: TrainingGenome, recipe: PretrainingRecipe) -> Callable[[int], Any]:
+def make_batches(
+    config: ModelConfig, data: TrainingGenome, recipe: PretrainingRecipe
+) -> Callable[[int], Any]:
     """Returns step -> (read, tokens, chosen), each (A, B, L); a function of seed and step alone."""
     sampler = WindowSampler(data.segments, recipe.window_bp)
-    kmers = any_kmers(recipe.tokenizer)
+    reader = config.tokens
     shape = (recipe.accumulation, recipe.batch_size, -1)
 
     def make_batch(step: int) -> Any:
         random = batch_random(recipe.seed, step)
         windows = sampler.draw(random, recipe.accumulation * recipe.batch_size)
-        tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+        tokens = data.tokens(windows, recipe.window_bp, reader)
         if recipe.random_lengths:
-            tokens = shorten(random, tokens, kmers, recipe.shortest_tokens)
-        read, chosen = mask_tokens(random, tokens, kmers, recipe)
+            tokens = shorten(random, tokens, reader, recipe.shortest_tokens)
+        read, chosen = mask_tokens(random, tokens, reader, recipe)
         return read.reshape(shape), tokens.reshape(shape), chosen.reshape(shape)
 
     return make_batch
@@ -162,19 +200,20 @@ def make_validation(
     config: ModelConfig, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
 ) -> Validation:
     """Returns looks at masked tokens of a region that is not trained on, the same ones at every look."""
-    kmers, random = any_kmers(config.tokenizer), batch_random(recipe.seed, recipe.steps + 2)
+    reader, random = config.tokens, batch_random(recipe.seed, recipe.steps + 2)
     starts = side_by_side(data.sequences[region[0]], region, recipe.window_bp)
     windows = [(region[0], start, strand) for start in starts for strand in "+-"]
     windows = windows[:: max(1, len(windows) // recipe.validation_windows)][: recipe.validation_windows]
-    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
-    read, chosen = mask_tokens(random, tokens, kmers, recipe)
-    features = jnp.asarray(composition.kmer_features(kmers))
+    tokens = data.tokens(windows, recipe.window_bp, reader)
+    read, chosen = mask_tokens(random, tokens, reader, recipe)
+    features = _composed(config, recipe)
     apply = models.forward(config, logits=True, precision=recipe.precision)
 
     @jax.jit
     def judge(params: Params, batch: Any) -> tuple[jax.Array, jax.Array]:
         read, tokens, chosen = batch
-        logits = apply(composition.fold(params, features), read)["logits"].astype(jnp.float32)
+        own = params if features is None else composition.fold(params, jnp.asarray(features))
+        logits = apply(own, read)["logits"].astype(jnp.float32)
         surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
         right = logits.argmax(-1) == tokens
         return jnp.sum(surprise * chosen), jnp.sum(right & chosen)
@@ -192,15 +231,16 @@ def make_validation(
     return Validation(look, recipe.validate_every, recipe.patience)
 
 
-def token_frequencies(data: TrainingGenome, recipe: PretrainingRecipe) -> Float[np.ndarray, " V"]:
+def token_frequencies(
+    config: ModelConfig, data: TrainingGenome, recipe: PretrainingRecipe
+) -> Float[np.ndarray, " V"]:
     """Returns each token's share in random training windows, smoothed: the model to beat."""
-    kmers, sampler = any_kmers(recipe.tokenizer), WindowSampler(data.segments, recipe.window_bp)
+    reader, sampler = config.tokens, WindowSampler(data.segments, recipe.window_bp)
     windows = sampler.draw(batch_random(recipe.seed, recipe.steps), UNIGRAM_WINDOWS)
-    tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
-    tokens = tokens[~np.isin(tokens, kmers.special_ids)]
-    counts = np.bincount(tokens.reshape(-1), minlength=kmers.embedded).astype(np.float64)
-    first = kmers.first_kmer_id
-    counts[first : first + 4**kmers.k] += PSEUDO_COUNT
+    tokens = data.tokens(windows, recipe.window_bp, reader)
+    tokens = tokens[~np.isin(tokens, reader.special_ids)]
+    counts = np.bincount(tokens.reshape(-1), minlength=config.vocabulary_size).astype(np.float64)
+    counts[reader.known_ids] += PSEUDO_COUNT
     return counts / counts.sum()
 
 
@@ -210,11 +250,10 @@ def score_region(
     """Scores masked tokens of a region, from windows side by side on both strands.
 
     Returns:
-        metric, model, unigram: cross-entropy in nats, share of tokens and of bases inside them that the
-        most likely token gets right; unigram is the training part's token frequencies.
+        metric, model, unigram: cross-entropy in nats, share of tokens and, of k-mers, of bases inside them
+        that the most likely token gets right; unigram is the training part's token frequencies.
     """
-    kmers = any_kmers(config.tokenizer)
-    frequencies = token_frequencies(data, recipe)
+    frequencies = token_frequencies(config, data, recipe)
     known, guessed, surprise = (
         np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
     )
@@ -223,8 +262,12 @@ def score_region(
         ("masked_tokens", len(known), len(known)),
         ("cross_entropy_nats", surprise.mean(), -np.log(frequencies[known]).mean()),
         ("token_accuracy", (guessed == known).mean(), (common == known).mean()),
-        ("base_accuracy", _bases_right(guessed, known, kmers), _bases_right(common, known, kmers)),
     ]
+    if is_kmers(config.tokens):
+        kmers = _kmers(config.tokens)
+        rows.append(
+            ("base_accuracy", _bases_right(guessed, known, kmers), _bases_right(common, known, kmers))
+        )
     return pd.DataFrame(rows, columns=["metric", "model", "unigram"])
 
 
@@ -234,19 +277,21 @@ def _masked(
     """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
     contig = region[0]
     apply = jax.jit(models.forward(config, logits=True))
-    kmers, random = any_kmers(config.tokenizer), batch_random(recipe.seed, recipe.steps + 1)
+    reader, random = config.tokens, batch_random(recipe.seed, recipe.steps + 1)
     starts = side_by_side(data.sequences[contig], region, recipe.window_bp)
     windows = [(contig, start, strand) for start in starts for strand in "+-"]
     size = min(SCORING_BATCH, len(windows))
     for first in range(0, len(windows) - size + 1, size):  # whole batches: one shape, one compilation
-        tokens = kmers.encode_windows(data.bases(windows[first : first + size], recipe.window_bp))
-        read, chosen = mask_tokens(random, tokens, kmers, recipe)
+        tokens = data.tokens(windows[first : first + size], recipe.window_bp, reader)
+        read, chosen = mask_tokens(random, tokens, reader, recipe)
         logits = np.asarray(apply(params, read)["logits"], np.float64)[chosen]
         surprise = np.logaddexp.reduce(logits, -1) - logits[np.arange(len(logits)), tokens[chosen]]
         yield tokens[chosen], logits.argmax(-1), surprise
 
 
-def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: Kmers) -> float:
+def _bases_right(
+    guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: KmerTokenizer | OverlappingTokenizer
+) -> float:
     """Returns the share of positions inside k-mers where both have the same base."""
     powers = 4 ** np.arange(kmers.k)
     digits = [(ids[:, None] - kmers.first_kmer_id) // powers % 4 for ids in (guessed, known)]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dnalm.errors import UserError
-from dnalm.files import fingerprint, require_file
+from dnalm.files import fingerprints, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
 from dnalm.models.precision import PRECISIONS
-from dnalm.tokens import any_kmers, kmer_tokenizer
+from dnalm.tokens import Tokenizer, any_kmers, kmer_tokenizer
 from dnalm.versions import VERSIONS
 
 SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
@@ -216,13 +216,20 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
 
 
 def model_config(
-    recipe: Recipe, features: tuple[str, ...] = (), labels: str = "", lm_head: bool = False
+    recipe: Recipe,
+    features: tuple[str, ...] = (),
+    labels: str = "",
+    lm_head: bool = False,
+    reader: Tokenizer | None = None,
 ) -> ModelConfig:
     """Returns the NT-v2 form (rotary positions, SwiGLU, no bias in the feed-forward) at the recipe's size.
 
     Or, where the recipe says so, DNABERT's form.
+
+    Args:
+        reader: a byte-pair encoding, instead of the recipe's k-mers.
     """
-    kmers = any_kmers(recipe.tokenizer)
+    reader = reader or any_kmers(recipe.tokenizer)
     bert = {
         "positional_embedding": "learned",
         "use_glu_in_ffn": False,
@@ -232,9 +239,10 @@ def model_config(
         "architecture": "bert",
     }
     return ModelConfig(
-        tokenizer=recipe.tokenizer,
-        vocabulary_size=kmers.embedded,
-        max_tokens=kmers.tokens_of(recipe.window_bp),
+        tokenizer=reader.name,
+        tokenizer_json=getattr(reader, "text", ""),
+        vocabulary_size=reader.embedded,
+        max_tokens=reader.tokens_of(recipe.window_bp),
         embed_dim=recipe.embed_dim,
         num_layers=recipe.num_layers,
         attention_heads=recipe.attention_heads,
@@ -252,7 +260,7 @@ def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_ou
     about = {
         "recipe": {name: value for name, value in dataclasses.asdict(recipe).items() if name != "note"},
         "version": VERSIONS[step],
-        "inputs": {role: fingerprint(path) for role, path in inputs.items()},
+        "inputs": fingerprints(inputs),
         "held_out": held_out,
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -156,15 +156,16 @@ def weighted_loss(
     return jnp.mean(weights * focus * surprise)
 
 
-def make_batches(data: TrainingGenome, recipe: SegmentationRecipe) -> Callable[[int], Any]:
+def make_batches(
+    config: ModelConfig, data: TrainingGenome, recipe: SegmentationRecipe
+) -> Callable[[int], Any]:
     """Returns step -> (tokens (A, B, L), labels (A, B, S, F)), a function of seed and step alone."""
     sampler = WindowSampler(data.segments, recipe.window_bp, data.splice_sites(), recipe.keep_unspliced)
-    kmers = kmer_tokenizer(recipe.tokenizer)
     shape = (recipe.accumulation, recipe.batch_size)
 
     def make_batch(step: int) -> Any:
         windows = sampler.draw(batch_random(recipe.seed, step), shape[0] * shape[1])
-        tokens = kmers.encode_windows(data.bases(windows, recipe.window_bp))
+        tokens = data.tokens(windows, recipe.window_bp, config.tokens)
         labels = data.labels(windows, recipe.window_bp)
         return tokens.reshape(*shape, -1), labels.reshape(*shape, *labels.shape[1:])
 
@@ -222,7 +223,7 @@ def predict_region(
                 (contig, start, strand) for start in starts[first : first + SCORING_BATCH]
             ]
             padded = windows + windows[:1] * (SCORING_BATCH - len(windows))  # one shape, one compilation
-            tokens = kmers.encode_windows(data.bases(padded, window_bp))
+            tokens = data.tokens(padded, window_bp, kmers)
             values = np.asarray(apply(params, tokens)["segment_probabilities"])
             for (_, start, _), rows in zip(windows, values, strict=False):
                 track[start - begin : start - begin + window_bp] = rows[:: -1 if strand == "-" else 1]
