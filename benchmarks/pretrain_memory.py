@@ -1,9 +1,9 @@
 """Peak memory of going on with the pretraining of a full-size checkpoint, on random weights.
 
-Writes random weights of a registered language model as the hub would hold them and a random genome, then runs
-pretrain.py for a few steps, blocks computed again in the backward pass and gradients summed over micro-batches.
-Prints its log, the peak memory of the program and what of it the weights, moments and gradients are; ends with
-1 where the peak is above the limit.
+Writes random weights of a registered language model as the hub would hold them and a random genome, then
+runs pretrain.py for a few steps: blocks computed again in the backward pass, gradients summed over
+micro-batches. Prints its log, the peak memory of the program and how much of it the weights, moments and
+gradients are; ends with 1 where the peak is above the limit.
 """
 
 import argparse
@@ -65,16 +65,16 @@ def main() -> int:
         }
         (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
         tokens = config.tokens.tokens_of(arguments.window_bp) * arguments.batch_size
-        print(f"{arguments.model}: {count / 1e6:.0f} million parameters; {arguments.accumulation} micro-batches"
-              f" of {tokens} tokens a step", flush=True)  # fmt: skip
+        about = f"{count / 1e6:.0f} million parameters; {arguments.accumulation} micro-batches"
+        print(f"{arguments.model}: {about} of {tokens} tokens a step", flush=True)
         peak, seconds = measured(
             str(SCRIPTS / "pretrain.py"), "--device", "cpu", "--initial", str(folder / "model"),
             "--genome", str(folder / "masked.fa"), "--config", str(folder / "recipe.yaml"),
             "--work-dir", str(folder / "work"), "--output-dir", str(folder / "out"),
         )  # fmt: skip
         state = 4 * count * COPIES / GB
-        print(f"peak {peak:.2f} GB (limit {arguments.limit_gb:g}), of which weights, moments and summed gradients"
-              f" {state:.2f}; {seconds:.0f} s; result {size_gb(folder / 'out'):.2f} GB")  # fmt: skip
+        print(f"peak {peak:.2f} GB (limit {arguments.limit_gb:g}); weights, moments and summed gradients")
+        print(f"are {state:.2f} of it; {seconds:.0f} s; result {size_gb(folder / 'out'):.2f} GB")
     return 1 if peak > arguments.limit_gb else 0
 
 
