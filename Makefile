@@ -28,7 +28,7 @@ run: setup ## Runs the demo: real genome to figures and report
 	@echo "Report:  results/report.html"
 
 test: setup check ## Runs all checks but the whole demo and Slurm
-	@$(BIN)/python -m pytest tests/workflow $(filter-out tests/workflow/,$(wildcard tests/*/)) -m "not demo and not slurm" -n $(CORES) $(BY_FILE)
+	@$(BIN)/python -m pytest tests/workflow $(filter-out tests/workflow/,$(wildcard tests/*/)) -m "not demo and not slurm" -n $(CORES) $(BY_FILE) --durations=40 --durations-min=5
 
 test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 	@$(BIN)/python -m pytest -m demo

@@ -123,6 +123,14 @@ def test_all_means_the_species_that_have_what_is_needed(tmp_path):
             "embeddings: {run: {model: small, windows: tiles, pooling: none}}\nfigures: {maps: {run: last}}",
             "a map needs pooled embeddings",
         ),
+        (
+            "training: {t: {kind: segmentation, species: fly, settings: r.yaml, tokenizer: p}}",
+            "training.t.tokenizer: is for pretraining from scratch",
+        ),
+        (
+            "training: {t: {kind: pretrain, species: fly, settings: r.yaml, tokenizer: p, initial: small}}",
+            "is for pretraining from scratch",
+        ),
         ("species: {cat: {genome: c.fa}}", "the key species stands twice"),
         ("title: [", "is not YAML"),
     ],

@@ -19,6 +19,7 @@ from dnalm import checkpoints, genome
 from dnalm.errors import UserError
 from dnalm.tokens import BPE, KMERS, OVERLAPPING, tokenizer
 from dnalm.training import data, mlm, recipe
+from dnalm.training.facts import trained_facts
 from dnalm.training.report import Block
 from dnalm.training.shards import Shards
 from dnalm.training.state import Progress
@@ -80,14 +81,28 @@ def test_a_k_mer_with_an_unknown_base_is_unknown(name):
 def test_windows_of_many_short_tokens_are_cut_and_others_padded():
     """A byte-pair encoding's windows all have the tokens that its estimate says."""
     reader = READERS[BPE]
-    few, many = b"TAA" * 12, b"TGCA" * 9
+    few, many = b"TAA" * 12, b"CT" * 18
     found = reader.encode_windows(np.stack([np.frombuffer(text, np.uint8) for text in (few, many)]))
-    assert found.shape == (2, reader.tokens_of(36)) == (2, 14)
-    assert found[0].tolist() == [reader.cls_id, *[reader.ids["TAA"]] * 12, reader.sep_id]
+    length = reader.tokens_of(36)
+    assert found.shape == (2, length)
+    assert found[0].tolist() == [
+        reader.cls_id, *[reader.ids["TAA"]] * 12, reader.sep_id, *[reader.pad_id] * (length - 14)
+    ]  # fmt: skip
     whole = reader.encode(many.decode())
-    assert len(whole) > 14 and found[1].tolist() == [*whole[:13], reader.sep_id]
-    short = reader.encode_windows(np.frombuffer(b"CGTACGTA" * 3, np.uint8)[None])
-    assert (short[0] == reader.pad_id).sum() == reader.tokens_of(24) - 6 - 2 > 0
+    assert len(whole) == 38 > length and found[1].tolist() == [*whole[: length - 1], reader.sep_id]
+
+
+def test_most_windows_fit_whatever_the_vocabulary():
+    """Few merges make short tokens: random DNA still fits; a larger vocabulary keeps the common estimate."""
+    for merges in (MERGES[:1], MERGES):
+        reader = tokenizer(BPE, bpe_text(merges))
+        rows = np.random.default_rng(3).choice(np.frombuffer(b"ACGT", np.uint8), (200, 300))
+        own = [len(row) for row in reader.encode_rows(list(rows), [""] * 200)]
+        assert max(own) <= reader.tokens_of(300) < 300 + 2 + 1
+        assert reader.longest_bp(reader.tokens_of(300)) >= 300
+    words = [first + second for first in "ACGT" for second in "ACGT"]
+    merges = [tuple(word) for word in words] + [(one, other) for one in words for other in words]
+    assert tokenizer(BPE, bpe_text(merges)).tokens_of(300) == 102
 
 
 def test_masking_puts_in_no_special_token():
@@ -172,9 +187,9 @@ def test_pretraining_with_a_byte_pair_encoding(architecture, tmp_path):
     assert pretrain.main(command_line(arguments)) == 0
     model = checkpoints.load_checkpoint(tmp_path / "a" / "model")
     assert model.config.tokens.vocabulary == READERS[BPE].vocabulary
-    assert model.config.max_tokens == 12 and model.config.architecture == {"nt_v2": "esm"}.get(
-        architecture, architecture
-    )
+    assert model.config.max_tokens == READERS[BPE].tokens_of(30) and model.config.architecture == {
+        "nt_v2": "esm"
+    }.get(architecture, architecture)
     log = pd.read_csv(tmp_path / "a" / "model" / "training.tsv", sep="\t")
     assert log["loss"].iloc[-5:].mean() < log["loss"].iloc[0]
     scores = pd.read_csv(tmp_path / "a" / "model" / "metrics.tsv", sep="\t").set_index("metric")
@@ -227,3 +242,11 @@ def test_the_log_says_what_the_device_holds(monkeypatch):
 
     monkeypatch.setattr(report.jax, "local_devices", lambda: [Device()])
     assert report.memory_text() == "  memory 3.2 of 80.0 GB"
+
+
+def test_facts_of_a_model_whose_tokenizer_is_not_there_yet(tmp_path):
+    """The configuration plans a training with a byte-pair encoding before it is learned."""
+    (tmp_path / "r.yaml").write_text("window_bp: 1002\nnum_layers: 2\nembed_dim: 16\n")
+    facts = trained_facts("pairs", "pretrain", tmp_path / "r.yaml", learned=True)
+    assert (facts.tokenizer, facts.max_tokens, facts.num_layers) == (BPE, 336, 2)
+    assert facts.longest_window_bp == 1002

@@ -11,7 +11,7 @@ from workflow.conftest import ROOT, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.demo, pytest.mark.timeout(1800)]
 SPECIES = "species/drosophila_melanogaster"
-FLOORS = {"exon": 0.75, "intron": 0.36, "splice_donor": 0.65, "splice_acceptor": 0.60}  # auPRC, one pass
+FLOORS = {"exon": 0.86, "intron": 0.45, "splice_donor": 0.77, "splice_acceptor": 0.78}  # auPRC, one pass
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ BPE, GREEDY = "bpe", "bpe_approximate"
 ADDED = 2  # [CLS], [SEP]
 # The published vocabularies read 4 to 5 bases per token; repeats and their long tokens pull the mean up.
 SHORT_TOKEN_BP = 3
+RANDOM_BP, MARGIN = 30_000, 1.15  # letters that a vocabulary is measured on; windows differ so much from them
 
 
 class BpeSpacing(Spacing):
@@ -73,6 +75,19 @@ class BpeTokenizer(BpeSpacing, Tokenizer):
     def embedded(self) -> int:
         """Number of ids up to the last that a sequence can have (GROVER's file ends with an empty token)."""
         return 1 + max(index for index, token in enumerate(self.vocabulary) if token)
+
+    @cached_property
+    def _short_token_bp(self) -> float:
+        """Bases per token that nearly every window reaches: below the estimate where there are few merges."""
+        letters = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), RANDOM_BP)
+        tokens = len(self.encode_rows([letters], ["random DNA"])[0]) - ADDED
+        return min(float(SHORT_TOKEN_BP), max(1.0, RANDOM_BP / tokens / MARGIN))
+
+    def tokens_of(self, length_bp: int) -> int:
+        return math.ceil(length_bp / self._short_token_bp) + ADDED
+
+    def longest_bp(self, max_tokens: int) -> int:
+        return int((max_tokens - ADDED) * self._short_token_bp)
 
     @cached_property
     def special_ids(self) -> tuple[int, ...]:
