@@ -42,6 +42,7 @@ from dnalm.checkpoints.safetensors_file import ALIGNMENT, LENGTH_BYTES, cast_fin
 from dnalm.checkpoints.tensors import BFLOAT16, Tensor, Tensors, check_shapes, iterate, read_finite
 from dnalm.errors import UserError
 from dnalm.models.config import ModelConfig
+from dnalm.tokens import KmerTokenizer
 
 LAYOUTS = ("transformers", "jax")
 # Rows of models.tsv whose repositories hold the PyTorch code for a form that transformers does not know.
@@ -68,6 +69,13 @@ def export_checkpoint(source: Source, layout: str, output_dir: Path, dtype: str 
             "--dtype", "bfloat16 is no type of the published JAX file", "Take float32 or float16."
         )
     checkpoint, row = load_checkpoint(source), find(source).row
+    config = checkpoint.config
+    if config.architecture == "esm" and not isinstance(config.tokens, KmerTokenizer):
+        raise UserError(
+            checkpoint.source,
+            f"no published layout has this architecture with the tokenizer {config.tokenizer}",
+            "Pretrain with architecture: bert to export.",
+        )
     with _new_folder(Path(output_dir)) as folder:
         if layout == "jax":
             written, notes = _write_jax(folder, checkpoint, dtype)
