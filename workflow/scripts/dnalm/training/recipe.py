@@ -50,6 +50,7 @@ class Recipe:
     steps: int = 3000
     learning_rate: float = 8e-4  # peak; 2e-3 was seen to collapse to a constant output
     warmup_fraction: float = 0.08
+    warmup_from: float = 0.0  # learning rate of the first step; published: half the peak
     schedule: str = COSINE  # after the warm-up: to zero, by the square root of the step (published), or none
     beta1: float = 0.9
     beta2: float = 0.98  # published for Nucleotide Transformer: 0.999
@@ -99,6 +100,8 @@ class PretrainingRecipe(Recipe):
     architecture: str = NT_V2  # or bert: learned positions, norms after each half of a block
 
 
+# Keys younger than runs that may still go on, at the values of what those runs do: not in a run's key.
+YOUNGER = {"warmup_from": 0.0}
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 POSITIVE = (
     "embed_dim",
@@ -192,6 +195,9 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     for key in NOT_NEGATIVE:
         if values.get(key, 0) < 0:
             raise UserError(path, f"{key}: found {values[key]}, expected 0 or more", "Correct it.")
+    if not 0 <= recipe.warmup_from <= recipe.learning_rate:
+        expected = f"0 to the learning rate ({recipe.learning_rate})"
+        raise UserError(path, f"warmup_from: found {recipe.warmup_from}, expected {expected}", "Correct it.")
     if recipe.validate_every and not recipe.validation:
         raise UserError(path, "validate_every: there is no validation region", "Name one, or leave it out.")
     for key in FRACTIONS:
@@ -249,8 +255,10 @@ def model_config(
 
 def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_out: list[str]) -> str:
     """Returns what identifies a run: a state of another key must not be resumed."""
+    values = dataclasses.asdict(recipe)
+    left_out = {"note", *(name for name, value in YOUNGER.items() if values[name] == value)}
     about = {
-        "recipe": {name: value for name, value in dataclasses.asdict(recipe).items() if name != "note"},
+        "recipe": {name: value for name, value in values.items() if name not in left_out},
         "version": VERSIONS[step],
         "inputs": {role: fingerprint(path) for role, path in inputs.items()},
         "held_out": held_out,
