@@ -192,6 +192,8 @@ def test_pretraining_goes_on_from_a_checkpoint_of_any_size(tmp_path, capsys):
         for leaf, value in leaves.items():
             np.testing.assert_allclose(after.params[name][leaf], value, atol=2e-3)
     assert "initial weights" in json.loads((second / "manifest.json").read_text())["content"]["inputs"]
+    by_three = {"tokenizer": "v2_6mer", "window_bp": 21, "initial": first, "steps": 2}
+    assert len(losses(train("pretrain", tmp_path / "d", **by_three))) == 1, "the checkpoint's k-mers too"
     head = train("segmentation", tmp_path / "c")
     arguments = {**write_inputs(tmp_path / "c"), "--annotation": None, "--initial": head}
     (tmp_path / "c" / "training.yaml").write_text("steps: 2\n")

@@ -40,8 +40,9 @@ def main(argv=None) -> None:
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, loop, mlm, recipe
 
-    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    own = initial.config.tokenizer if initial else None
+    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation, own)
     start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
     settings, config = mlm.continued(settings, initial) if initial else (settings, None)
     regions = [parse_region(text) for text in arguments.held_out]

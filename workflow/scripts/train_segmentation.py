@@ -44,8 +44,9 @@ def main(argv=None) -> None:
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, homologs, loop, recipe, segmentation
 
-    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    own = initial.config.tokenizer if initial else None
+    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation, own)
     settings, config = segmentation.model_of(settings, initial)
     table = annotation.load_annotation(arguments.annotation)
     regions = [parse_region(text) for text in arguments.held_out]

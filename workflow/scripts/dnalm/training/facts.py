@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from dnalm.config import ModelFacts
@@ -24,16 +23,16 @@ def trained_facts(
         validation: region, instead of the recipe's.
 
     Raises:
-        UserError: the recipe cannot be read.
+        UserError: the recipe cannot be read, or does not fit the initial model's tokenizer.
     """
+    tokenizer = initial.tokenizer if initial else None
     if kind == "pretrain":
-        config = model_config(read_recipe(settings, PretrainingRecipe, validation), lm_head=True)
+        recipe = read_recipe(settings, PretrainingRecipe, validation, tokenizer)
         if initial:
             return ModelFacts(**{**vars(initial), "name": name, "features": (), "labels": ""})
+        config = model_config(recipe, lm_head=True)
     else:
-        recipe = read_recipe(settings, SegmentationRecipe, validation)
-        if initial:
-            recipe = dataclasses.replace(recipe, tokenizer=initial.tokenizer)
+        recipe = read_recipe(settings, SegmentationRecipe, validation, tokenizer)
         config = model_config(recipe, recipe.features, "own_strand")
     sizes = (config.max_tokens, initial.num_layers if initial else config.num_layers)
     known = (initial.parameters, initial.embed_dim) if initial else (0, config.embed_dim)

@@ -107,19 +107,12 @@ def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[Pretraini
     config = initial.config
     if not config.lm_head:
         raise UserError(initial.source, "has no language-model head", "Name a language model.")
-    kmers = any_kmers(config.tokenizer)
-    tokens = kmers.tokens_of(recipe.window_bp)
+    tokens = any_kmers(config.tokenizer).tokens_of(recipe.window_bp)
     if tokens > config.max_tokens:
         raise UserError(
             initial.source,
             f"takes {config.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
             "Shorten window_bp.",
-        )
-    if recipe.window_bp % int(kmers.bases_per_token):
-        raise UserError(
-            "window_bp",
-            f"found {recipe.window_bp}, expected a multiple of {int(kmers.bases_per_token)}",
-            "Change it.",
         )
     sizes = {name: getattr(config, name) for name in SIZES}
     return dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes), config

@@ -16,7 +16,7 @@ from dnalm.files import fingerprint, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
 from dnalm.models.precision import PRECISIONS
-from dnalm.tokens import any_kmers, kmer_tokenizer
+from dnalm.tokens import KMERS, TOKENIZERS, any_kmers
 from dnalm.versions import VERSIONS
 
 SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
@@ -131,15 +131,18 @@ FRACTIONS = (
 )
 
 
-def read_recipe(path: str | Path, kind: type[AnyRecipe], validation: str | None = None) -> AnyRecipe:
+def read_recipe(
+    path: str | Path, kind: type[AnyRecipe], validation: str | None = None, tokenizer: str | None = None
+) -> AnyRecipe:
     """Reads a recipe from YAML; what the file leaves out keeps its default.
 
     Args:
         validation: region of the genome at hand, instead of the file's.
+        tokenizer: of the model that the run goes on from, instead of the file's.
 
     Raises:
-        UserError: not YAML, an unknown key (the nearest valid one is named), or a value of the wrong
-            type or range.
+        UserError: not YAML, an unknown key (the nearest valid one is named), a value of the wrong type or
+            range, or a tokenizer that this kind cannot train with.
     """
     import yaml
 
@@ -157,7 +160,13 @@ def read_recipe(path: str | Path, kind: type[AnyRecipe], validation: str | None 
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(fields)}."
             raise UserError(path, f"unknown key {key!r}", hint)
         checked[key] = _converted(path, key, value, getattr(kind, key))
-    recipe = kind(**{**checked, **({"validation": validation} if validation else {})})
+    given = {"validation": validation, "tokenizer": tokenizer}
+    recipe = kind(**{**checked, **{key: value for key, value in given.items() if value}})
+    known = KMERS if kind is SegmentationRecipe else TOKENIZERS
+    if recipe.tokenizer not in known:
+        whose = "tokenizer of the initial model" if tokenizer else "tokenizer"
+        expected = f"expected {' or '.join(known)}"
+        raise UserError(path, f"{whose}: found {recipe.tokenizer!r}, {expected}", "Name another.")
     _check_ranges(path, recipe)
     return recipe
 
@@ -207,11 +216,10 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
         if key in values and values[key] not in allowed:
             problem = f"{key}: found {values[key]!r}, expected {' or '.join(allowed)}"
             raise UserError(path, problem, "Correct it.")
-    takes = kmer_tokenizer if isinstance(recipe, SegmentationRecipe) else any_kmers
     # Rotary positions turn pairs of a head's numbers.
     for key, unit, what in (
         ("embed_dim", 2 * recipe.attention_heads, "twice attention_heads"),
-        ("window_bp", int(takes(recipe.tokenizer).bases_per_token), "the tokenizer's k"),
+        ("window_bp", int(any_kmers(recipe.tokenizer).bases_per_token), f"the k of {recipe.tokenizer}"),
     ):
         if values[key] % unit:
             raise UserError(
