@@ -25,9 +25,7 @@ def parse_arguments(argv):
         "--homologs", help="gene_id, family (TSV): families of unseen genes are not trained on"
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
-    parser.add_argument(
-        "--initial", help="checkpoint whose encoder, and head for the same features, is the start"
-    )
+    parser.add_argument("--initial", help="checkpoint whose encoder, and same features' head, is the start")
     parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
