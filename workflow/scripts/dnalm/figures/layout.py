@@ -11,6 +11,7 @@ from dnalm.figures import style
 NARROW_MM = 120.0  # of a page's 180 mm and a column's 85 mm only the column is narrower
 NO_BREAK = "\u00a0"  # a space that ends no line
 LINE_MM = 2.6  # from line to line of text of SMALL_PT
+HINTED = 1.1  # a screen's coarse pixels widen names by up to this
 Entry = TypeVar("Entry")
 
 
@@ -46,9 +47,11 @@ def _pieces(word: str, width_mm: style.Length, size_pt: style.Length) -> list[st
     return pieces
 
 
-def shorten(text: str, width_mm: style.Length, size_pt: style.Length = style.SMALL_PT) -> str:
+def shorten(
+    text: str, width_mm: style.Length, size_pt: style.Length = style.SMALL_PT, slant: str = "normal"
+) -> str:
     """Shortens a name in the middle to fit a width."""
-    while len(text) > 4 and style.text_width_mm(text, size_pt) > width_mm:
+    while len(text) > 4 and style.text_width_mm(text, size_pt, style=slant) > width_mm:
         half = (len(text) - 2) // 2
         text = f"{text[:half].rstrip('.')}\u2026{text[-half:]}"
     return text

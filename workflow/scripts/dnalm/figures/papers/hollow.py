@@ -18,7 +18,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "<", "X", ">", "p")
 MARK_PT = 3.4
 LEGEND_LINE_MM, LINE_MM, SPACE_MM = 3.4, 5.0, 4.0  # a line of the legend, of a mark's own, between entries
 WORD_SPACE_MM = 0.7  # in running text of SMALL_PT, with the letters' own bearings
-HINTED = 1.1  # a screen's coarse pixels widen names of capitals and digits by up to this
 NOTE_LINE_MM, NOTE_ABOVE_MM, MARGIN_MM = 2.6, 3.0, 2.0
 
 
@@ -92,7 +91,7 @@ def wrap(text: str, width_mm: float) -> list[str]:
 
 
 def _word_mm(word: str) -> float:
-    widen = HINTED if any(map(str.isdigit, word)) else 1.0
+    widen = layout.HINTED if any(map(str.isdigit, word)) else 1.0
     return widen * style.text_width_mm(word) + WORD_SPACE_MM
 
 
