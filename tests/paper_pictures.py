@@ -95,7 +95,7 @@ def drawings(home: Path) -> Iterator[tuple[str, Callable]]:
     )
 
     tables = token_tables.tokens(), token_tables.cycles(), token_tables.regions()
-    about = vocabulary.note(*tables, "toy", "A fly")
+    about = vocabulary.note(*tables, "toy", "A fly", "toy_nt")
     yield "grover_tokens", lambda width: vocabulary.plot_tokens(*tables, about, width)
 
     land = attention_tables.toy_landscape()

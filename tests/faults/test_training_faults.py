@@ -65,8 +65,11 @@ def arguments(tmp_path, step):
         ({"steps": 2.5}, r"training\.yaml: steps: found 2\.5, expected a value like 3000"),
         ({"warmup_fraction": 2}, r"warmup_fraction: found 2\.0, expected 0 to 1"),
         ({"embed_dim": 10}, r"embed_dim: found 10, expected a multiple of 4 \(twice attention_heads\)"),
-        ({"window_bp": 25}, r"window_bp: found 25, expected a multiple of 3"),
-        ({"tokenizer": "bpe"}, r"tokenizer: 'bpe' not known \(expected one of v1_6mer"),
+        ({"window_bp": 25}, r"window_bp: found 25, expected a multiple of 3 \(the k of v2_3mer\)"),
+        (
+            {"tokenizer": "bpe"},
+            r"training\.yaml: tokenizer: found 'bpe', expected v1_6mer or v2_6mer or v2_3mer",
+        ),
         ({"validation": "chr1"}, r"region 'chr1': is not contig:start-end"),
         (
             {"validation": "chr1:1000-9000"},

@@ -181,6 +181,22 @@ def test_long_names_and_crowded_genes_can_be_read(folder, width_mm):
 
 
 @BOTH
+@pytest.mark.parametrize("piece", ["GENE_0123456789", "abcdefg."])
+def test_a_name_longer_than_the_axes_keeps_its_ends(folder, width_mm, piece):
+    table, name = toy_annotation(), (piece * 30)[:90] + "-RA"
+    table["gene_name"] = table["gene_id"].map({"plus2": name, "far2": name}).fillna("")
+    gene = genes.find_genes(table, ["plus2"])[0]
+    wide = dataclasses.replace(gene, start=19_000, end=64_000)  # with far2's name at its right end
+    panels = [track_data.make_panel(folder, table, one, {CONTIG: LENGTH_BP}) for one in (gene, wide)]
+    figure = tracks.plot_tracks(panels, "Toy.", width_mm)
+    texts = assert_readable(figure)
+    assert sum(name in text.replace("\n", "") for text in texts) == 2, "titles have all of it"
+    drawn = [text for text in texts if "\u2026" in text]
+    assert len(drawn) == 3, "one gene, then both"
+    assert all(text.startswith(name[:5]) and text.endswith("-RA") for text in drawn)
+
+
+@BOTH
 def test_a_model_of_both_strands_is_drawn_above_the_line(tmp_path, width_mm):
     folder = toy_tracks(tmp_path / "both", strands=())
     gene = genes.find_genes(toy_annotation(), ["minus3"])[0]

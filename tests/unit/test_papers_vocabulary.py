@@ -149,14 +149,16 @@ def test_the_scripts(made, tmp_path):
     toy.regions().to_csv(tmp_path / "map.tsv", sep="\t", index=False)
     done = run(
         "plot_grover_tokens", "--tokens", tmp_path / "t.tsv", "--cycles", tmp_path / "cycles.tsv",
-        "--map", tmp_path / "map.tsv", "--name", "toy", "--species", "a_fly",
+        "--map", tmp_path / "map.tsv", "--map-model", "other_nt", "--name", "toy", "--species", "a_fly",
         "--output-stem", tmp_path / "figure",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1 and "empty panels: d (no table given)" in done.stderr
     suffixes = (".svg", ".png", ".85mm.svg", ".85mm.png", ".tsv")
     assert all((tmp_path / f"figure{suffix}").stat().st_size for suffix in suffixes)
-    assert "Tokenizer: toy; A fly. n = 7 tokens" in (tmp_path / "figure.svg").read_text()
+    about = (tmp_path / "figure.svg").read_text()
+    assert "Tokenizer: toy; A fly. n = 7 tokens" in about
+    assert "windows of the genome, embedded by other_nt." in about
 
 
 def test_a_model_gives_its_map(made, tmp_path):

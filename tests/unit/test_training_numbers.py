@@ -249,62 +249,56 @@ def test_the_masked_loss_counts_the_chosen_positions_alone(monkeypatch):
     assert float(value) == pytest.approx(np.log(74 + np.exp(2)) - 2, rel=1e-5)
 
 
+SMALL = recipe.SegmentationRecipe(
+    tokenizer="v2_3mer",
+    embed_dim=8,
+    num_layers=1,
+    attention_heads=2,
+    ffn_embed_dim=8,
+    features=("exon", "CDS"),
+)
+
+
+def head_model(settings):
+    return recipe.model_config(settings, settings.features, "own_strand")
+
+
+def start(settings, frequencies, config, params):
+    """What a training by `settings` starts from, given a checkpoint of `config` and `params`."""
+    tensors = {module: {name: in_memory(leaf) for name, leaf in p.items()} for module, p in params.items()}
+    initial = Checkpoint(tensors, config, Path("initial"))
+    started = segmentation.start_params(head_model(settings), settings, frequencies, initial)
+    return composition.fold(started, composition.kmer_features(tokenizer("v2_3mer")))
+
+
+def find_head(params):
+    return next(leaves for name, leaves in params.items() if name.endswith(segmentation.HEAD))
+
+
+def assert_same(found, expected, names):
+    for name in names:
+        for leaf in expected[name]:
+            np.testing.assert_array_equal(found[name][leaf], expected[name][leaf])
+
+
 def test_a_given_encoder_is_kept_and_the_head_starts_at_the_frequencies():
-    settings = recipe.SegmentationRecipe(
-        tokenizer="v2_3mer",
-        embed_dim=8,
-        num_layers=1,
-        attention_heads=2,
-        ffn_embed_dim=8,
-        features=("exon", "CDS"),
-    )
-    config = recipe.model_config(settings, settings.features, "own_strand")
-    language = recipe.model_config(settings, lm_head=True)
+    language = recipe.model_config(SMALL, lm_head=True)
     encoder = segmentation.models.init_params(language, 5)
-    tensors = {module: {name: in_memory(leaf) for name, leaf in p.items()} for module, p in encoder.items()}
-    initial = Checkpoint(tensors, language, Path("initial"))
-    params = segmentation.start_params(config, settings, [0.2, 0.0], initial)
-    folded = composition.fold(params, composition.kmer_features(tokenizer("v2_3mer")))
-    shared = [name for name in folded if name in encoder]
+    started = start(SMALL, [0.2, 0.0], language, encoder)
+    shared = [name for name in started if name in encoder]
     assert len(shared) >= 8
-    for name in shared:
-        for leaf in folded[name]:
-            np.testing.assert_array_equal(folded[name][leaf], encoder[name][leaf])
-    head = next(name for name in folded if name.endswith(segmentation.HEAD))
-    bias = np.asarray(folded[head]["b"]).reshape(3, 2, 2)
+    assert_same(started, encoder, shared)
+    bias = np.asarray(find_head(started)["b"]).reshape(3, 2, 2)
     np.testing.assert_allclose(bias[:, 0, 1] - bias[:, 0, 0], np.log(0.2 / 0.8), rtol=1e-5)
     np.testing.assert_allclose(bias[:, 1, 1], np.log(1e-6), rtol=1e-4)
 
 
 def test_a_model_of_the_same_elements_gives_its_head_too():
-    settings = recipe.SegmentationRecipe(
-        tokenizer="v2_3mer",
-        embed_dim=8,
-        num_layers=1,
-        attention_heads=2,
-        ffn_embed_dim=8,
-        features=("exon", "CDS"),
-    )
-    config = recipe.model_config(settings, settings.features, "own_strand")
-    trained = segmentation.models.init_params(config, 5)
-    tensors = {module: {name: in_memory(leaf) for name, leaf in p.items()} for module, p in trained.items()}
-    longer = recipe.model_config(
-        dataclasses.replace(settings, window_bp=2 * settings.window_bp), settings.features, "own_strand"
-    )
-    params = segmentation.start_params(
-        longer, settings, [0.2, 0.1], Checkpoint(tensors, config, Path("initial"))
-    )
-    folded = composition.fold(params, composition.kmer_features(tokenizer("v2_3mer")))
-    assert set(folded) == set(trained)
-    for name in trained:
-        for leaf in trained[name]:
-            np.testing.assert_array_equal(folded[name][leaf], trained[name][leaf])
-    other = dataclasses.replace(settings, features=("exon", "intron"))
-    fresh = segmentation.start_params(
-        recipe.model_config(other, other.features, "own_strand"),
-        other,
-        [0.2, 0.1],
-        Checkpoint(tensors, config, Path("initial")),
-    )
-    head = next(name for name in fresh if name.endswith(segmentation.HEAD))
-    assert not np.array_equal(fresh[head]["w"], trained[head]["w"]), "other elements, another head"
+    trained = segmentation.models.init_params(head_model(SMALL), 5)
+    longer = dataclasses.replace(SMALL, window_bp=2 * SMALL.window_bp)
+    started = start(longer, [0.2, 0.1], head_model(SMALL), trained)
+    assert set(started) == set(trained)
+    assert_same(started, trained, trained)
+    other = dataclasses.replace(SMALL, features=("exon", "intron"))
+    fresh = start(other, [0.2, 0.1], head_model(SMALL), trained)
+    assert not np.array_equal(find_head(fresh)["w"], find_head(trained)["w"]), "other elements, another head"

@@ -1,7 +1,9 @@
 """What a recipe may choose: schedule, precision, accumulation, backbone, focal loss, looks and a start."""
 
 import dataclasses
+import hashlib
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +18,10 @@ from toy_training import command_line, write_inputs
 from dnalm import checkpoints, models
 from dnalm.errors import UserError
 from dnalm.training import composition, loop, recipe, segmentation
+from dnalm.versions import VERSIONS
 
 pytestmark = pytest.mark.usefixtures("quick_programs")
+ROOT = Path(__file__).parents[2]
 MAINS = {"pretrain": pretrain.main, "segmentation": train_segmentation.main}
 SIZES = {"tokenizer": "v2_3mer", "embed_dim": 8, "num_layers": 1, "attention_heads": 2, "ffn_embed_dim": 8}
 
@@ -45,18 +49,41 @@ def losses(folder):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
+    ("schedule", "first", "expected"),
     [
-        ("cosine", {0: 0.0, 5: 0.5, 10: 1.0, 55: 0.5, 100: 0.0}),
-        ("inverse_sqrt", {0: 0.0, 5: 0.5, 10: 1.0, 40: 0.5, 90: 1 / 3}),
-        ("constant", {0: 0.0, 5: 0.5, 10: 1.0, 99: 1.0}),
+        ("cosine", 0.0, {0: 0.0, 5: 0.5, 10: 1.0, 55: 0.5, 100: 0.0}),
+        ("cosine", 0.5, {0: 0.5, 5: 0.75, 10: 1.0, 55: 0.5, 100: 0.0}),
+        ("inverse_sqrt", 0.0, {0: 0.0, 5: 0.5, 10: 1.0, 40: 0.5, 90: 1 / 3}),
+        ("inverse_sqrt", 0.5, {0: 0.5, 5: 0.75, 10: 1.0, 40: 0.5, 90: 1 / 3}),
+        ("constant", 0.0, {0: 0.0, 5: 0.5, 10: 1.0, 99: 1.0}),
+        ("constant", 0.5, {0: 0.5, 5: 0.75, 10: 1.0, 99: 1.0}),
     ],
 )
-def test_schedules(schedule, expected):
-    settings = recipe.Recipe(steps=100, warmup_fraction=0.1, learning_rate=1.0, schedule=schedule)
+def test_schedules(schedule, first, expected):
+    settings = recipe.Recipe(
+        steps=100, warmup_fraction=0.1, warmup_from=first, learning_rate=1.0, schedule=schedule
+    )
     rate = loop.learning_rate_schedule(settings)
     for step, value in expected.items():
         assert float(rate(step)) == pytest.approx(value, abs=1e-6), step
+
+
+def test_the_published_recipe_has_the_published_rates():
+    """16,000 steps from 5e-5 to 1e-4, then peak * sqrt(16,000 / step) (Dalla-Torre et al. 2025, Methods)."""
+    path = ROOT / "config/examples/recipes/pretrain_published.yaml"
+    rate = loop.learning_rate_schedule(recipe.read_recipe(path, recipe.PretrainingRecipe, "1:0-9"))
+    expected = {0: 5e-5, 8_000: 7.5e-5, 16_000: 1e-4, 64_000: 5e-5}
+    assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_that_is_older_than_a_key_goes_on_at_its_default():
+    settings = recipe.Recipe()
+    values = {name: value for name, value in vars(settings).items() if name not in ("note", "warmup_from")}
+    older = {"recipe": values, "version": VERSIONS["pretrain"], "inputs": {}, "held_out": []}
+    key = hashlib.sha256(json.dumps(older, sort_keys=True).encode()).hexdigest()
+    assert recipe.run_key(settings, "pretrain", {}, []) == key
+    rising = dataclasses.replace(settings, warmup_from=1e-4)
+    assert recipe.run_key(rising, "pretrain", {}, []) != key
 
 
 def test_the_betas_are_those_of_the_recipe():
@@ -165,6 +192,8 @@ def test_pretraining_goes_on_from_a_checkpoint_of_any_size(tmp_path, capsys):
         for leaf, value in leaves.items():
             np.testing.assert_allclose(after.params[name][leaf], value, atol=2e-3)
     assert "initial weights" in json.loads((second / "manifest.json").read_text())["content"]["inputs"]
+    by_three = {"tokenizer": "v2_6mer", "window_bp": 21, "initial": first, "steps": 2}
+    assert len(losses(train("pretrain", tmp_path / "d", **by_three))) == 1, "the checkpoint's k-mers too"
     head = train("segmentation", tmp_path / "c")
     arguments = {**write_inputs(tmp_path / "c"), "--annotation": None, "--initial": head}
     (tmp_path / "c" / "training.yaml").write_text("steps: 2\n")
@@ -179,6 +208,8 @@ def test_pretraining_goes_on_from_a_checkpoint_of_any_size(tmp_path, capsys):
         ({"precision": "float16"}, r"precision: found 'float16', expected float32 or bfloat16"),
         ({"backbone": "half"}, r"backbone: found 'half'"),
         ({"loss": "hinge"}, r"loss: found 'hinge'"),
+        ({"warmup_from": -1e-5}, r"warmup_from: found -1e-05, expected 0 to the learning rate \(0\.0008\)"),
+        ({"warmup_from": 0.01}, r"warmup_from: found 0\.01, expected 0 to the learning rate \(0\.0008\)"),
         ({"patience": -1}, r"patience: found -1, expected 0 or more"),
         ({"beta2": 1.5}, r"beta2: found 1.5, expected 0 to 1"),
         ({"validation": "", "validate_every": 5}, r"validate_every: there is no validation region"),

@@ -16,6 +16,7 @@ def parse_arguments(argv):
     add("--tokens", required=True, help="table of count_tokens.py")
     add("--cycles", help="cycles.tsv")
     add("--map", help="table of plot_embedding_map.py (x, y, overlaps)")
+    add("--map-model", default="", help="name of the model whose embeddings --map shows")
     add("--name", required=True, help="name of the tokenizer or model")
     add("--species", required=True, help="name of the species")
     add("--output-stem", required=True, help="path of the figure without its suffix")
@@ -33,7 +34,7 @@ def main(argv=None) -> None:
     cycles = inputs.read_rows(arguments.cycles, cycle_figure.COLUMNS, "table of vocabularies")
     regions = inputs.read_rows(arguments.map, vocabulary.REGION_COLUMNS[:2], "table of an embedding map")
     species = arguments.species.replace("_", " ").capitalize()
-    note = vocabulary.note(tokens, cycles, regions, arguments.name, species)
+    note = vocabulary.note(tokens, cycles, regions, arguments.name, species, arguments.map_model)
     vocabulary.warn_of_gaps(tokens, cycles, regions)
     style.save_widths(
         lambda width_mm: vocabulary.plot_tokens(tokens, cycles, regions, note, width_mm),

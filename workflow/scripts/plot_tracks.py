@@ -34,7 +34,7 @@ def main(argv=None) -> None:
     from dnalm.figures import genes, style, track_data, tracks
 
     table = annotation.load_annotation(arguments.annotation)
-    lengths = track_data.contig_lengths(arguments.tracks)
+    lengths = track_data.contig_lengths(track_data.track_files(arguments.tracks))
     if arguments.genes == ["auto"]:
         chosen, how = genes.choose_genes(table, genes.first_region(arguments.regions, lengths))
     else:

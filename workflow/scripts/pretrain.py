@@ -39,10 +39,12 @@ def main(argv=None) -> None:
     from dnalm import checkpoints, files
     from dnalm.figures import training as follow
     from dnalm.genome.regions import parse_region
+    from dnalm.tokens import BPE
     from dnalm.training import data, finish, loop, mlm, recipe, shards
 
-    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    own = initial.config.tokenizer if initial else BPE if arguments.tokenizer else None
+    settings = recipe.read_recipe(arguments.config, recipe.PretrainingRecipe, arguments.validation, own)
     settings, config = mlm.model_of(settings, initial, arguments.tokenizer)
     regions = [parse_region(text) for text in arguments.held_out]
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])

@@ -25,9 +25,7 @@ def parse_arguments(argv):
         "--homologs", help="gene_id, family (TSV): families of unseen genes are not trained on"
     )
     parser.add_argument("--config", required=True, help="recipe (YAML)")
-    parser.add_argument(
-        "--initial", help="checkpoint whose encoder, and head for the same features, is the start"
-    )
+    parser.add_argument("--initial", help="checkpoint whose encoder, and same features' head, is the start")
     parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
     parser.add_argument("--work-dir", required=True, help="folder of the unfinished run")
     parser.add_argument("--output-dir", required=True, help="folder to write")
@@ -44,8 +42,9 @@ def main(argv=None) -> None:
     from dnalm.genome.regions import parse_region
     from dnalm.training import data, finish, homologs, loop, recipe, segmentation, shards
 
-    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation)
     initial = checkpoints.load_checkpoint(arguments.initial) if arguments.initial else None
+    own = initial.config.tokenizer if initial else None
+    settings = recipe.read_recipe(arguments.config, recipe.SegmentationRecipe, arguments.validation, own)
     settings, config = segmentation.model_of(settings, initial)
     table = annotation.load_annotation(arguments.annotation)
     regions = [parse_region(text) for text in arguments.held_out]
@@ -64,10 +63,8 @@ def main(argv=None) -> None:
 
     inputs |= start | ({"homologs": arguments.homologs} if arguments.homologs else {})
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
-    loss, batches = (
-        segmentation.make_loss(config, settings),
-        segmentation.make_batches(config, examples, settings),
-    )
+    loss = segmentation.make_loss(config, settings)
+    batches = segmentation.make_batches(config, examples, settings)
     looks = None
     if settings.validate_every:
         looks = segmentation.make_validation(config, examples, table, unseen[-1], settings, frozen)

@@ -146,6 +146,9 @@ def vocabulary_options(wildcards, input):
     return options(
         cycles=input.get("cycles"),
         map=input.get("map"),
+        map_model=(
+            SETTINGS["embeddings"][entry["map"]]["model"] if "map" in entry else None
+        ),
         name=entry.get("model") or entry["tokenizer"],
         species=entry["species"],
     )

@@ -19,8 +19,8 @@ VERSIONS = {
     "probe": 2,  # penalty and layer chosen inside the training rows; exact optimum
     "leaderboard": 1,
     "expression": 2,  # shuffled genes as a control
-    "figures": 4,  # two widths
-    "papers": 1,
+    "figures": 5,  # long gene names keep both ends
+    "papers": 2,  # the model of the windows' map; long gene names keep both ends
     "tokens": 1,
     "attention": 1,
     "browser": 1,

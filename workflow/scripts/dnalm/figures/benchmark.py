@@ -17,6 +17,7 @@ from dnalm.figures.tables import (
     feature_colours,
     feature_label,
     feature_order,
+    folds_text,
     layer_text,
     read_table,
     task_title,
@@ -162,9 +163,8 @@ def plot_tasks(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) 
         width_mm: a narrow figure has one facet per row, or lines where these would be taller than a page.
     """
     tasks, pairs = list(dict.fromkeys(table["task"])), feature_order(table)
-    folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
-    bars = f"{note} Bars: mean over {folds} folds of the metric named below; whiskers: ± 2 s.d. over folds;"
-    bars += " grey: baselines."
+    bars = f"{note} Bars: mean over {folds_text(table)} folds of the metric named below; whiskers: ± 2 s.d. "
+    bars += "over folds; grey: baselines."
     with style.applied():
         grid, note_mm = _lay_out(pairs, len(tasks), width_mm), style.note_height_mm(bars, width_mm)
         height_mm = TOP_MM + grid.height_mm(len(tasks)) + note_mm

@@ -15,6 +15,7 @@ from dnalm.figures.tables import (
     feature_colours,
     feature_label,
     feature_order,
+    folds_text,
     layer_text,
     task_title,
 )
@@ -46,8 +47,7 @@ def plot_rows(table: pd.DataFrame, note: str, width_mm: float = style.PAGE_MM) -
     colours, groups = _colours(pairs), list(table.groupby(["suite", "metric"], sort=False))
     models = [pair for pair in pairs if not baseline_of(pair[0])]
     row_mm = max(LEAST_ROW_MM, LANE_MM * len(models) + 1.4)
-    folds = "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
-    note += f" Marks: mean over {folds} folds; whiskers of the models: ± 2 s.d. over folds."
+    note += f" Marks: mean over {folds_text(table)} folds; whiskers of the models: ± 2 s.d. over folds."
     note += f" Arrowheads: below {palette.MINUS}1." if (table["mean"] < LEAST).any() else ""
     gone = _missing(table, pairs)
     note += f" {gone} of the values are missing." if gone else ""
@@ -170,16 +170,7 @@ def _finish(axes: Axes, own: pd.DataFrame, labels: dict[str, str], name: str, pl
 
 def _legend_lines(pairs: list[Pair], width_mm: float) -> list[list[Pair]]:
     """Returns the pairs of each line of the legend."""
-    lines: list[list[Pair]] = [[]]
-    used = 0.0
-    for pair in pairs:
-        need = _entry_mm(pair, width_mm)
-        if used + need > width_mm and lines[-1]:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(pair)
-        used += need
-    return lines
+    return layout.flow(pairs, lambda pair: _entry_mm(pair, width_mm), width_mm)
 
 
 def _entry(pair: Pair, width_mm: float) -> str:

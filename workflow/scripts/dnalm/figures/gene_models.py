@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from dnalm.figures import palette, style
+from dnalm.figures import layout, palette, style
 from dnalm.figures.genes import Region
 
 MODEL_COLUMNS = ("gene_id", "name", "strand", "part", "start", "end")
 ROW_MM = 4.6  # a gene's label and, below it, its model
-LABEL_GAP_MM = 1.5
+LABEL_GAP_MM, LONGEST_MM, SLANT = 1.5, 60.0, "italic"  # of labels: space after, most of a name
 ARROW_EVERY_MM, ARROW_ROOM_MM = 3.0, 1.2
 THIN, THICK = 0.2, 0.42  # heights of exon and CDS boxes, in rows
 OTHER_GENE = "#8C8C8C"
@@ -86,9 +86,16 @@ def pack_rows(
 def places_of(models: pd.DataFrame, region: Region, mm_wide: float) -> dict[str, tuple[int, float]]:
     """Packs the genes of a region that is drawn `mm_wide` wide."""
     bp_per_mm = (region[2] - region[1]) / mm_wide
-    return pack_rows(
-        models, region, lambda name: bp_per_mm * (style.text_width_mm(name, style="italic") + LABEL_GAP_MM)
-    )
+
+    def label_bp(name: str) -> float:
+        return bp_per_mm * (style.text_width_mm(_label(name, mm_wide), style=SLANT) + LABEL_GAP_MM)
+
+    return pack_rows(models, region, label_bp)
+
+
+def _label(name: str, mm_wide: float) -> str:
+    """Returns what stands above a gene: its name, of a long one both ends."""
+    return layout.shorten(name, min(mm_wide / layout.HINTED, LONGEST_MM), slant=SLANT)
 
 
 def height_mm(models: pd.DataFrame, region: Region, mm_wide: float) -> float:
@@ -109,8 +116,9 @@ def draw_models(axes: Axes, models: pd.DataFrame, region: Region, gene_id: str, 
         row, label_start = places[str(other)]
         colour = palette.INK if other == gene_id else OTHER_GENE
         _draw_gene(axes, parts, deepest - row + 0.25, colour, (region[2] - region[1]) / mm_wide)
-        label = {"style": "italic", "color": colour, "fontsize": style.SMALL_PT, "va": "bottom"}
-        axes.text(label_start, deepest - row + 0.5, parts["name"].iloc[0], clip_on=False, **label)
+        look = {"style": SLANT, "color": colour, "fontsize": style.SMALL_PT, "va": "bottom"}
+        label = _label(parts["name"].iloc[0], mm_wide)
+        axes.text(label_start, deepest - row + 0.5, label, clip_on=False, **look)
     axes.set_xlim(region[1], region[2])
     axes.set_ylim(-0.1, deepest + 1.0)
 

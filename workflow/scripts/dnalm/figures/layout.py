@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from dnalm.figures import style
 
 NARROW_MM = 120.0  # of a page's 180 mm and a column's 85 mm only the column is narrower
 NO_BREAK = "\u00a0"  # a space that ends no line
 LINE_MM = 2.6  # from line to line of text of SMALL_PT
+HINTED = 1.1  # a screen's coarse pixels widen names by up to this
+Entry = TypeVar("Entry")
 
 
 def is_narrow(width_mm: style.Length) -> bool:
@@ -44,12 +47,27 @@ def _pieces(word: str, width_mm: style.Length, size_pt: style.Length) -> list[st
     return pieces
 
 
-def shorten(text: str, width_mm: style.Length, size_pt: style.Length = style.SMALL_PT) -> str:
+def shorten(
+    text: str, width_mm: style.Length, size_pt: style.Length = style.SMALL_PT, slant: str = "normal"
+) -> str:
     """Shortens a name in the middle to fit a width."""
-    while len(text) > 4 and style.text_width_mm(text, size_pt) > width_mm:
+    while len(text) > 4 and style.text_width_mm(text, size_pt, style=slant) > width_mm:
         half = (len(text) - 2) // 2
         text = f"{text[:half].rstrip('.')}\u2026{text[-half:]}"
     return text
+
+
+def flow(entries: Iterable[Entry], need_mm: Callable[[Entry], float], room_mm: float) -> list[list[Entry]]:
+    """Breaks entries into as few lines as hold them, in their order."""
+    lines: list[list[Entry]] = []
+    used_mm = 0.0
+    for entry in entries:
+        if not lines or used_mm + need_mm(entry) > room_mm:
+            lines.append([])
+            used_mm = 0.0
+        lines[-1].append(entry)
+        used_mm += need_mm(entry)
+    return lines
 
 
 def widest_mm(labels: Iterable[str], size_pt: style.Length = style.SMALL_PT) -> float:

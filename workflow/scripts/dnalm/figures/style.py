@@ -37,6 +37,7 @@ LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")  # an SVG needs no more than 0.01 poi
 FONT = "Arimo"
 FONT_FOLDER = Path(__file__).parent / "fonts"
 # What an SVG asks for: Arimo travels inside the file, the others have the same widths.
+HATCHED = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "////", "linewidth": 0}  # no value here
 FONT_STACK = "Arimo, Arial, 'Liberation Sans', Helvetica, sans-serif"
 log = logging.getLogger("dnalm")
 

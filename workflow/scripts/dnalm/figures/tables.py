@@ -20,6 +20,7 @@ METRIC_NAMES = {
     "mcc": "MCC", "f1_macro": "F1 (macro)", "auroc": "AUROC", "auprc": "auPRC", "accuracy": "Accuracy",
     "r2_pearson": "r²", "R2": "R²", "spearman": "Spearman",
 }  # fmt: skip
+SCORED = {"test": "the test set", "held_out": "held-out folds"}
 SUMMARY_COLUMNS = ("task", "features", "layer", "metric", "mean", "sd2", "folds", "n", "base_rate")
 METRIC_COLUMNS = (
     "feature", "labels", "n_bases", "positives", "base_rate", "auprc", "auroc", "mcc", "best_mcc",
@@ -62,6 +63,16 @@ def layer_text(layer: object) -> str:
     return (
         str(int(layer)) if isinstance(layer, (int, float, np.number)) else str(layer).removeprefix("layer_")
     )
+
+
+def folds_text(table: pd.DataFrame) -> str:
+    """Returns over how many folds scores are means: `5/10`."""
+    return "/".join(f"{number:.0f}" for number in sorted(table["folds"].dropna().unique()))
+
+
+def scored_text(table: pd.DataFrame) -> str:
+    """Returns on which rows probes were scored."""
+    return " or ".join(SCORED.get(str(name), str(name)) for name in dict.fromkeys(table["scored"].dropna()))
 
 
 def task_title(task: str) -> tuple[str, str]:

@@ -26,22 +26,29 @@ SUMMARIES = {
 STRANDS = {"+": ".plus", "-": ".minus", ".": ""}  # "." marks a model whose tracks hold both strands
 FLANK_SHARE, MIN_FLANK_BP = 0.08, 300
 MAX_BINS = 1000  # about six per mm at 180 mm
+BIN_COLUMNS = ("contig", "bin_start", "bin_end", "probability")
 TRACK_COLUMNS = ("gene_id", "contig", "bin_start", "bin_end", "strand", "feature", "probability")
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One gene's part of the figure: the region shown, its binned tracks and the gene models in it."""
+class Stretch:
+    """What is drawn of a region: its binned tracks and the gene models in it."""
 
-    gene: Gene
     region: Region
-    tracks: pd.DataFrame  # TRACK_COLUMNS
+    tracks: pd.DataFrame  # BIN_COLUMNS, strand, feature
     models: pd.DataFrame  # gene_models.MODEL_COLUMNS
 
     @property
     def bin_bp(self) -> int:
         """How many positions one drawn value sums up."""
         return int((self.tracks["bin_end"] - self.tracks["bin_start"]).max())
+
+
+@dataclass(frozen=True)
+class Panel(Stretch):
+    """One gene's part of the figure; the tracks have TRACK_COLUMNS."""
+
+    gene: Gene
 
 
 def shown_region(gene: Gene, contig_bp: int) -> Region:
@@ -84,32 +91,46 @@ def bin_values(
     return np.where(empty, np.nan, result).astype(values.dtype)
 
 
+def read_bins(path: str | Path, region: Region, summary: Any = np.nanmean) -> pd.DataFrame:
+    """Reads a bigWig over a region in at most MAX_BINS bins: BIN_COLUMNS.
+
+    Raises:
+        UserError: the track does not hold the region.
+    """
+    contig, start, end = region
+    size_bp = -(-(end - start) // MAX_BINS)
+    starts = np.arange(start, end, size_bp)
+    with open_track(path) as track:
+        if track.chroms(contig) is None or track.chroms(contig) < end:
+            raise UserError(path, f"holds no {contig}:{start}-{end}", "Use the tracks of the same genome.")
+        values = read_values(track, contig, start, end)
+    place = {"contig": contig, "bin_start": starts, "bin_end": np.minimum(starts + size_bp, end)}
+    return pd.DataFrame({**place, "probability": bin_values(values, size_bp, summary)})
+
+
+def missing_spans(track: pd.DataFrame) -> list[tuple[int, int]]:
+    """Returns the stretches of a binned track without a prediction as (start, end)."""
+    missing = track[track["probability"].isna()]
+    spans = missing.groupby((missing["bin_start"] != missing["bin_end"].shift()).cumsum())
+    return [(int(span["bin_start"].iloc[0]), int(span["bin_end"].iloc[-1])) for _, span in spans]
+
+
 def read_tracks(folder: str | Path, gene: Gene, region: Region) -> pd.DataFrame:
     """Reads the drawn features' probabilities over a region and bins them.
 
     Raises:
         UserError: a track is missing or does not hold the region.
     """
-    contig, start, end = region
-    size_bp = -(-(end - start) // MAX_BINS)
-    starts = np.arange(start, end, size_bp)
-    tables = []
-    for (slug, strand), path in track_files(folder).items():
-        with open_track(path) as track:
-            if track.chroms(contig) is None or track.chroms(contig) < end:
-                raise UserError(
-                    path, f"holds no {contig}:{start}-{end}", "Use the tracks of the same genome."
-                )
-            values = read_values(track, contig, start, end)
-        place = {"gene_id": gene.gene_id, "contig": contig, "bin_start": starts}
-        place |= {"bin_end": np.minimum(starts + size_bp, end), "strand": strand, "feature": slug}
-        tables.append(pd.DataFrame({**place, "probability": bin_values(values, size_bp, SUMMARIES[slug])}))
+    tables = [
+        read_bins(path, region, SUMMARIES[slug]).assign(gene_id=gene.gene_id, strand=strand, feature=slug)
+        for (slug, strand), path in track_files(folder).items()
+    ]
     return pd.concat(tables, ignore_index=True)[list(TRACK_COLUMNS)]
 
 
-def contig_lengths(folder: str | Path) -> dict[str, int]:
+def contig_lengths(files: Mapping[tuple[str, str], Path]) -> dict[str, int]:
     """Returns the contigs of a run's tracks and their lengths in bases."""
-    with open_track(next(iter(track_files(folder).values()))) as track:
+    with open_track(next(iter(files.values()))) as track:
         return {str(contig): int(length) for contig, length in track.chroms().items()}
 
 
@@ -124,15 +145,17 @@ def make_panel(folder: str | Path, annotation: pd.DataFrame, gene: Gene, lengths
             folder, f"the tracks hold no contig {gene.contig} of gene {gene.gene_id}", "Name another."
         )
     region = shown_region(gene, lengths[gene.contig])
-    return Panel(gene, region, read_tracks(folder, gene, region), model_parts(annotation, region))
+    return Panel(region, read_tracks(folder, gene, region), model_parts(annotation, region), gene)
 
 
 def track_table(panels: Sequence[Panel]) -> pd.DataFrame:
     """Returns what the tracks draw, one row per bin, one column per feature and strand (`exon+`)."""
-    tables = []
-    for panel in panels:
-        tracks = panel.tracks.assign(column=panel.tracks["feature"] + panel.tracks["strand"].replace(".", ""))
-        order = list(dict.fromkeys(tracks["column"]))
-        index = ["gene_id", "contig", "bin_start", "bin_end"]
-        tables.append(tracks.pivot(index=index, columns="column", values="probability")[order].reset_index())
-    return pd.concat(tables, ignore_index=True)
+    index = ["gene_id", "contig", "bin_start", "bin_end"]
+    return pd.concat([widen(panel.tracks, index) for panel in panels], ignore_index=True)
+
+
+def widen(tracks: pd.DataFrame, index: list[str]) -> pd.DataFrame:
+    """Returns one row per bin, one column per feature and strand, in the order of their first rows."""
+    tracks = tracks.assign(column=tracks["feature"] + tracks["strand"].replace(".", ""))
+    order = list(dict.fromkeys(tracks["column"]))
+    return tracks.pivot(index=index, columns="column", values="probability")[order].reset_index()

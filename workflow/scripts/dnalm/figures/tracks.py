@@ -14,7 +14,7 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from dnalm.figures import gene_models, layout, palette, style
 from dnalm.figures.genes import Gene
-from dnalm.figures.track_data import STRANDS, Panel
+from dnalm.figures.track_data import STRANDS, Panel, missing_spans
 
 # slug, label, colour
 ROWS = (
@@ -33,12 +33,8 @@ LABEL_GAP_MM = 5.5  # between row labels and the axis, where the tick labels sta
 
 
 def _draw_gaps(axes: Axes, track: pd.DataFrame, low: int, high: int) -> None:
-    missing = track[track["probability"].isna()]
-    spans = missing.groupby((missing["bin_start"] != missing["bin_end"].shift()).cumsum())
-    for _, span in spans:
-        left, right = span["bin_start"].iloc[0], span["bin_end"].iloc[-1]
-        face = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "////", "linewidth": 0}
-        axes.add_patch(Rectangle((left, low), right - left, high - low, zorder=0, **face))
+    for left, right in missing_spans(track):
+        axes.add_patch(Rectangle((left, low), right - left, high - low, zorder=0, **style.HATCHED))
 
 
 def _draw_feature(axes: Axes, track: pd.DataFrame, slug: str, colour: str, sign: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from dnalm.config import ModelFacts
@@ -27,10 +26,11 @@ def trained_facts(
         learned: it reads with a byte-pair encoding, whose file need not be there yet.
 
     Raises:
-        UserError: the recipe cannot be read.
+        UserError: the recipe cannot be read, or does not fit the initial model's tokenizer.
     """
+    tokenizer = initial.tokenizer if initial else BPE if learned else None
     if kind == "pretrain":
-        recipe = read_recipe(settings, PretrainingRecipe, validation)
+        recipe = read_recipe(settings, PretrainingRecipe, validation, tokenizer)
         if initial:
             return ModelFacts(**{**vars(initial), "name": name, "features": (), "labels": ""})
         if learned:
@@ -38,9 +38,7 @@ def trained_facts(
             return ModelFacts(name, BPE, tokens, recipe.num_layers, (), "", 0, recipe.embed_dim)
         config = model_config(recipe, lm_head=True)
     else:
-        asked = read_recipe(settings, SegmentationRecipe, validation)
-        if initial:
-            asked = dataclasses.replace(asked, tokenizer=initial.tokenizer)
+        asked = read_recipe(settings, SegmentationRecipe, validation, tokenizer)
         config = model_config(asked, asked.features, "own_strand")
     sizes = (config.max_tokens, initial.num_layers if initial else config.num_layers)
     known = (initial.parameters, initial.embed_dim) if initial else (0, config.embed_dim)

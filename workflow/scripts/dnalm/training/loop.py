@@ -48,10 +48,11 @@ def learning_rate_schedule(recipe: Recipe) -> Callable[[Any], Any]:
     inverse_sqrt: peak * sqrt(warm-up / step), as in the published pretraining (Dalla-Torre et al. 2025,
     Methods); cosine: to zero at the last step.
     """
-    warmup, peak = max(1, round(recipe.steps * recipe.warmup_fraction)), recipe.learning_rate
+    warmup = max(1, round(recipe.steps * recipe.warmup_fraction))
+    first, peak = recipe.warmup_from, recipe.learning_rate
     if recipe.schedule == COSINE:
-        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(recipe.steps, warmup + 1))
-    rising = optax.linear_schedule(0.0, peak, warmup)
+        return optax.warmup_cosine_decay_schedule(first, peak, warmup, max(recipe.steps, warmup + 1))
+    rising = optax.linear_schedule(first, peak, warmup)
     if recipe.schedule == CONSTANT:
         return optax.join_schedules([rising, optax.constant_schedule(peak)], [warmup])
     falling = lambda after: peak * jnp.sqrt(warmup / (warmup + jnp.maximum(after, 0)))  # noqa: E731

@@ -154,9 +154,6 @@ def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[Pretraini
             f"takes {config.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
             "Shorten window_bp.",
         )
-    unit = int(config.tokens.bases_per_token) if config.tokens.exact else 1
-    if recipe.window_bp % unit:
-        raise UserError("window_bp", f"found {recipe.window_bp}, expected a multiple of {unit}", "Change it.")
     sizes = {name: getattr(config, name) for name in SIZES}
     return dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes), config
 

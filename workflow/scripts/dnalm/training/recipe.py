@@ -16,7 +16,7 @@ from dnalm.files import fingerprints, require_file
 from dnalm.labels import FEATURES
 from dnalm.models.config import ModelConfig
 from dnalm.models.precision import PRECISIONS
-from dnalm.tokens import Tokenizer, any_kmers, kmer_tokenizer
+from dnalm.tokens import BPE, GREEDY, KMERS, TOKENIZERS, Tokenizer, any_kmers, spacing
 from dnalm.versions import VERSIONS
 
 SIZES = ("embed_dim", "num_layers", "attention_heads", "ffn_embed_dim")  # of a recipe and of a model
@@ -50,6 +50,7 @@ class Recipe:
     steps: int = 3000
     learning_rate: float = 8e-4  # peak; 2e-3 was seen to collapse to a constant output
     warmup_fraction: float = 0.08
+    warmup_from: float = 0.0  # learning rate of the first step; published: half the peak
     schedule: str = COSINE  # after the warm-up: to zero, by the square root of the step (published), or none
     beta1: float = 0.9
     beta2: float = 0.98  # published for Nucleotide Transformer: 0.999
@@ -99,6 +100,8 @@ class PretrainingRecipe(Recipe):
     architecture: str = NT_V2  # or bert: learned positions, norms after each half of a block
 
 
+# Keys younger than runs that may still go on, at the values of what those runs do: not in a run's key.
+YOUNGER = {"warmup_from": 0.0}
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 POSITIVE = (
     "embed_dim",
@@ -128,15 +131,18 @@ FRACTIONS = (
 )
 
 
-def read_recipe(path: str | Path, kind: type[AnyRecipe], validation: str | None = None) -> AnyRecipe:
+def read_recipe(
+    path: str | Path, kind: type[AnyRecipe], validation: str | None = None, tokenizer: str | None = None
+) -> AnyRecipe:
     """Reads a recipe from YAML; what the file leaves out keeps its default.
 
     Args:
         validation: region of the genome at hand, instead of the file's.
+        tokenizer: of the model that the run goes on from, instead of the file's.
 
     Raises:
-        UserError: not YAML, an unknown key (the nearest valid one is named), or a value of the wrong
-            type or range.
+        UserError: not YAML, an unknown key (the nearest valid one is named), a value of the wrong type or
+            range, or a tokenizer that this kind cannot train with.
     """
     import yaml
 
@@ -154,7 +160,15 @@ def read_recipe(path: str | Path, kind: type[AnyRecipe], validation: str | None 
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(fields)}."
             raise UserError(path, f"unknown key {key!r}", hint)
         checked[key] = _converted(path, key, value, getattr(kind, key))
-    recipe = kind(**{**checked, **({"validation": validation} if validation else {})})
+    given = {"validation": validation, "tokenizer": tokenizer}
+    recipe = kind(**{**checked, **{key: value for key, value in given.items() if value}})
+    known = [*KMERS] if kind is SegmentationRecipe else [*TOKENIZERS]
+    if tokenizer and kind is PretrainingRecipe:
+        known += [BPE, GREEDY]  # they come with a file
+    if recipe.tokenizer not in known:
+        whose = "tokenizer of the initial model" if tokenizer else "tokenizer"
+        expected = f"expected {' or '.join(known)}"
+        raise UserError(path, f"{whose}: found {recipe.tokenizer!r}, {expected}", "Name another.")
     _check_ranges(path, recipe)
     return recipe
 
@@ -192,6 +206,9 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
     for key in NOT_NEGATIVE:
         if values.get(key, 0) < 0:
             raise UserError(path, f"{key}: found {values[key]}, expected 0 or more", "Correct it.")
+    if not 0 <= recipe.warmup_from <= recipe.learning_rate:
+        expected = f"0 to the learning rate ({recipe.learning_rate})"
+        raise UserError(path, f"warmup_from: found {recipe.warmup_from}, expected {expected}", "Correct it.")
     if recipe.validate_every and not recipe.validation:
         raise UserError(path, "validate_every: there is no validation region", "Name one, or leave it out.")
     for key in FRACTIONS:
@@ -201,11 +218,11 @@ def _check_ranges(path: str | Path, recipe: Recipe) -> None:
         if key in values and values[key] not in allowed:
             problem = f"{key}: found {values[key]!r}, expected {' or '.join(allowed)}"
             raise UserError(path, problem, "Correct it.")
-    takes = kmer_tokenizer if isinstance(recipe, SegmentationRecipe) else any_kmers
+    step = spacing(recipe.tokenizer)
     # Rotary positions turn pairs of a head's numbers.
     for key, unit, what in (
         ("embed_dim", 2 * recipe.attention_heads, "twice attention_heads"),
-        ("window_bp", int(takes(recipe.tokenizer).bases_per_token), "the tokenizer's k"),
+        ("window_bp", int(step.bases_per_token) if step.exact else 1, f"the k of {recipe.tokenizer}"),
     ):
         if values[key] % unit:
             raise UserError(
@@ -257,8 +274,10 @@ def model_config(
 
 def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_out: list[str]) -> str:
     """Returns what identifies a run: a state of another key must not be resumed."""
+    values = dataclasses.asdict(recipe)
+    left_out = {"note", *(name for name, value in YOUNGER.items() if values[name] == value)}
     about = {
-        "recipe": {name: value for name, value in dataclasses.asdict(recipe).items() if name != "note"},
+        "recipe": {name: value for name, value in values.items() if name not in left_out},
         "version": VERSIONS[step],
         "inputs": fingerprints(inputs),
         "held_out": held_out,

@@ -48,11 +48,7 @@ def model_of(
     own = initial.config
     if own.architecture != "esm":
         raise UserError(initial.source, "is no encoder that takes a U-Net head", "Name another model.")
-    kmers = kmer_tokenizer(own.tokenizer)
-    if recipe.window_bp % kmers.k:
-        found = f"found {recipe.window_bp}, expected a multiple of {kmers.k} ({own.tokenizer})"
-        raise UserError("window_bp", found, "Change it.")
-    tokens = kmers.tokens_of(recipe.window_bp)
+    tokens = kmer_tokenizer(own.tokenizer).tokens_of(recipe.window_bp)
     if own.positional_embedding == "learned" and tokens > own.max_tokens:
         raise UserError(
             initial.source,

@@ -6,8 +6,7 @@ import pandas as pd
 
 from dnalm import suites
 from dnalm.figures.papers.benchmark_scores import TASK, TASKS
-from dnalm.figures.papers.protocol import folds_text, scored_text
-from dnalm.figures.tables import layer_text
+from dnalm.figures.tables import folds_text, layer_text, scored_text
 from dnalm.leaderboard import ELSEWHERE, HERE
 
 NOTES = {

@@ -15,8 +15,7 @@ from dnalm import leaderboard
 from dnalm.figures import style
 from dnalm.figures.papers import gaps, hollow, panels, score_facets
 from dnalm.figures.papers.benchmark_scores import deepest
-from dnalm.figures.papers.protocol import folds_text, scored_text
-from dnalm.figures.tables import baseline_of, feature_label, task_title
+from dnalm.figures.tables import baseline_of, feature_label, folds_text, scored_text, task_title
 
 # family: tasks that differ in the bases they keep: suite, its task, species and metric, joined by "|".
 CONTEXT_COLUMNS = (

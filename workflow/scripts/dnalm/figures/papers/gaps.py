@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from dnalm.figures import palette, style
 from dnalm.figures.papers import hollow
 
-HATCHED = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "////", "linewidth": 0}  # no value here
 TOP_MM = 2.0  # of a title
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,17 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from dnalm.figures import palette, style
+from dnalm.figures import layout, palette, style
 
 # Told apart at MARK_PT; more models than shapes begin again in another grey.
 MARKERS = ("o", "s", "^", "D", "v", "P", "<", "X", ">", "p")
 MARK_PT = 3.4
 LEGEND_LINE_MM, LINE_MM, SPACE_MM = 3.4, 5.0, 4.0  # a line of the legend, of a mark's own, between entries
 WORD_SPACE_MM = 0.7  # in running text of SMALL_PT, with the letters' own bearings
-HINTED = 1.1  # a screen's coarse pixels widen names of capitals and digits by up to this
 NOTE_LINE_MM, NOTE_ABOVE_MM, MARGIN_MM = 2.6, 3.0, 2.0
-
-Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -88,27 +84,14 @@ def shorten(text: str, width_mm: float, size_pt: float = style.SMALL_PT) -> str:
     return short
 
 
-def flow(entries: Iterable[Entry], need_mm: Callable[[Entry], float], room_mm: float) -> list[list[Entry]]:
-    """Breaks entries into as few lines as hold them, in their order."""
-    lines: list[list[Entry]] = []
-    used_mm = 0.0
-    for entry in entries:
-        if not lines or used_mm + need_mm(entry) > room_mm:
-            lines.append([])
-            used_mm = 0.0
-        lines[-1].append(entry)
-        used_mm += need_mm(entry)
-    return lines
-
-
 def wrap(text: str, width_mm: float) -> list[str]:
     """Breaks text of SMALL_PT into lines by the widths of its words: capitals are wider than running text."""
-    lines = flow(text.split(), _word_mm, width_mm + WORD_SPACE_MM)
+    lines = layout.flow(text.split(), _word_mm, width_mm + WORD_SPACE_MM)
     return [" ".join(line) for line in lines]
 
 
 def _word_mm(word: str) -> float:
-    widen = HINTED if any(map(str.isdigit, word)) else 1.0
+    widen = layout.HINTED if any(map(str.isdigit, word)) else 1.0
     return widen * style.text_width_mm(word) + WORD_SPACE_MM
 
 
@@ -136,7 +119,7 @@ def _key_mm(mark: Mark) -> float:
 
 
 def _legend_lines(marks: Sequence[Mark], width_mm: float) -> list[list[Mark]]:
-    return flow(marks, _entry_mm, width_mm + SPACE_MM)
+    return layout.flow(marks, _entry_mm, width_mm + SPACE_MM)
 
 
 def legend_height_mm(marks: Sequence[Mark], width_mm: float) -> float:

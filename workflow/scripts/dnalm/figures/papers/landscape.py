@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from dnalm.attention.motifs import SHORTEST_BP, find_stretches
 from dnalm.figures import gene_models, layout, palette, style
 from dnalm.figures.papers import panels
-from dnalm.figures.papers.gaps import HATCHED, write_gap
+from dnalm.figures.papers.gaps import write_gap
 from dnalm.figures.papers.landscape_bins import bin_landscape, choose_motifs, describe, is_peaked, region_of
 
 LIMIT_Q = 0.05
@@ -127,7 +127,7 @@ def _draw_landscape(axes: Axes, landscape: pd.DataFrame) -> bool:
             Rectangle((start + low, 0), high - low, top, color=STRETCH_COLOUR, linewidth=0, zorder=0)
         )
     for low, high in find_stretches(np.where(np.isnan(values), 2.0, 0.0), 1):
-        axes.add_patch(Rectangle((start + low, 0), high - low, top, zorder=1, **HATCHED))
+        axes.add_patch(Rectangle((start + low, 0), high - low, top, zorder=1, **style.HATCHED))
     axes.axhline(1, color=palette.PALE, linewidth=0.5, zorder=2)
     _draw_line(axes, table, "attention_random", color=RANDOM_COLOUR, linewidth=0.8, zorder=3)
     _draw_line(axes, table, "attention", color=MODEL_COLOUR, linewidth=0.7, zorder=4)

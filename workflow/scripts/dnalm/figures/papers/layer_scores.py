@@ -12,8 +12,7 @@ from dnalm import leaderboard, metrics, probe
 from dnalm.errors import UserError
 from dnalm.figures import palette
 from dnalm.figures.benchmark_rows import LEAST
-from dnalm.figures.papers.protocol import folds_text
-from dnalm.figures.tables import baseline_of, feature_label, task_title
+from dnalm.figures.tables import baseline_of, feature_label, folds_text, task_title
 
 # mean, sd2: over folds, with the sweep's penalty. chosen: how many folds chose this layer (and pooling) for
 # the score that is reported. penalty: of the sweep; empty where an MLP's steps were chosen instead.

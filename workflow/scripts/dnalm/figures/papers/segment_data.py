@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from dnalm.figures import palette
 from dnalm.figures.gene_models import model_parts
 from dnalm.figures.genes import Region
 from dnalm.figures.style import log
-from dnalm.figures.track_data import MAX_BINS, bin_values
+from dnalm.figures.track_data import Stretch, contig_lengths, read_bins, widen
 from dnalm.genome.regions import read_regions
 from dnalm.labels import FEATURES, slug
-from dnalm.tracks import open_track, read_values
 
 LONGEST_BP = 500_000  # of a region: the genes of more would not fit on a page
 SITES = ("splice_donor", "splice_acceptor")  # one base each
@@ -103,9 +102,7 @@ def find_regions(texts: Sequence[str], folder: str | Path) -> list[Region]:
     Raises:
         UserError: one has another form, lies on no contig of the tracks, or is too long to draw.
     """
-    with open_track(next(iter(find_tracks(folder).values()))) as track:
-        lengths: Mapping[str, int] = {str(name): int(length) for name, length in track.chroms().items()}
-    regions = []
+    lengths, regions = contig_lengths(find_tracks(folder)), []
     for text in texts:
         contig, spans = next(iter(read_regions([text], lengths).items()))
         start, end = spans[0]
@@ -120,17 +117,8 @@ def find_regions(texts: Sequence[str], folder: str | Path) -> list[Region]:
 
 
 @dataclass(frozen=True)
-class Block:
-    """One region of the figure: its binned tracks and the gene models in it."""
-
-    region: Region
-    tracks: pd.DataFrame  # TRACK_COLUMNS
-    models: pd.DataFrame  # gene_models.MODEL_COLUMNS
-
-    @property
-    def bin_bp(self) -> int:
-        """How many positions one drawn value sums up."""
-        return int((self.tracks["bin_end"] - self.tracks["bin_start"]).max())
+class Block(Stretch):
+    """One region of the figure; the tracks have TRACK_COLUMNS."""
 
     @property
     def features(self) -> set[str]:
@@ -151,18 +139,12 @@ def read_block(folder: str | Path, annotation: pd.DataFrame, region: Region) -> 
     Raises:
         UserError: a track does not hold the region.
     """
-    contig, start, end = region
-    size_bp = -(-(end - start) // MAX_BINS)
-    starts = np.arange(start, end, size_bp)
-    tables = []
-    for (feature, strand), path in find_tracks(folder).items():
-        with open_track(path) as track:
-            if track.chroms(contig) is None or track.chroms(contig) < end:
-                raise UserError(path, f"holds no {contig}:{start}-{end}", "Use the tracks of one genome.")
-            values = read_values(track, contig, start, end)
-        binned = bin_values(values, size_bp, np.nanmax if feature in PEAKED else np.nanmean)
-        place = {"contig": contig, "bin_start": starts, "bin_end": np.minimum(starts + size_bp, end)}
-        tables.append(pd.DataFrame({**place, "strand": strand, "feature": feature, "probability": binned}))
+    tables = [
+        read_bins(path, region, np.nanmax if feature in PEAKED else np.nanmean).assign(
+            strand=strand, feature=feature
+        )
+        for (feature, strand), path in find_tracks(folder).items()
+    ]
     tracks = pd.concat(tables, ignore_index=True)[list(TRACK_COLUMNS)]
     block = Block(region, tracks, model_parts(annotation, region))
     if block.empty:
@@ -174,10 +156,8 @@ def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
     """Returns what the tracks draw, one row per bin, one column per feature and strand (`exon+`)."""
     tables = []
     for block in blocks:
-        tracks = block.tracks.assign(column=block.tracks["feature"] + block.tracks["strand"].replace(".", ""))
-        pairs = pair_up(tracks["feature"])
+        pairs = pair_up(block.tracks["feature"])
         rank = {element.feature: place for place, element in enumerate(one for pair in pairs for one in pair)}
-        order = tracks.assign(rank=tracks["feature"].map(rank)).sort_values(["rank", "strand"])["column"]
-        wide = tracks.pivot(index=["contig", "bin_start", "bin_end"], columns="column", values="probability")
-        tables.append(wide[list(dict.fromkeys(order))].reset_index())
+        ranked = block.tracks.assign(rank=block.tracks["feature"].map(rank)).sort_values(["rank", "strand"])
+        tables.append(widen(ranked, ["contig", "bin_start", "bin_end"]))
     return pd.concat(tables, ignore_index=True)

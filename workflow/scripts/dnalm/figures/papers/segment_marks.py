@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnalm.figures import palette, style
-from dnalm.figures.papers import hollow
+from dnalm.figures import layout, palette, style
 from dnalm.figures.papers.segment_scores import MARKERS
 
 COMPARABLE, OTHERWISE = palette.INK, "#A3A3A3"  # edges of published marks
@@ -66,7 +65,7 @@ def legend_lines(model: str, table: pd.DataFrame, room_mm: float) -> list[list[t
     """Returns the entries of each line of the legend: the published model ("" for ours), and its name."""
     entries = [("", model or "this run")]
     entries += [(name, name) for name in MARKERS if table[name].notna().any()]
-    return hollow.flow(entries, lambda entry: ENTRY_MM + style.text_width_mm(entry[1]), room_mm)
+    return layout.flow(entries, lambda entry: ENTRY_MM + style.text_width_mm(entry[1]), room_mm)
 
 
 def draw_legend(

@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.patheffects import Normal, Stroke
 
 from dnalm.figures import palette, style
-from dnalm.figures.papers.gaps import HATCHED
 from dnalm.figures.papers.segment_data import SITES, Block, Element
+from dnalm.figures.track_data import missing_spans
 
 SWATCH_MM, TEXT_MM = 2.0, 6.5  # of the legend: its marks, its words
 LINE_MM = 3.4  # between two entries of a legend
@@ -33,9 +33,9 @@ def draw_panel(axes: Axes, block: Block, pair: Sequence[Element], two_sided: boo
         for strand, track in tracks.groupby("strand", sort=True):
             sign = -1 if strand == "-" else 1
             _draw_element(axes, track, element, sign, place == 1)
-            gaps |= {(*run, sign) for run in _runs(track)}
+            gaps |= {(*run, sign) for run in missing_spans(track)}
     for start, end, sign in sorted(gaps):
-        axes.add_patch(Rectangle((start, min(0, sign)), end - start, 1, zorder=0, **HATCHED))
+        axes.add_patch(Rectangle((start, min(0, sign)), end - start, 1, zorder=0, **style.HATCHED))
     axes.set(xlim=block.region[1:], ylim=(-TOP if two_sided else 0, TOP))
     axes.set_yticks([-1, 0, 1] if two_sided else [0, 1], ["1", "0", "1"] if two_sided else ["0", "1"])
     axes.tick_params(axis="x", length=0, labelbottom=False)
@@ -51,13 +51,6 @@ def draw_panel(axes: Axes, block: Block, pair: Sequence[Element], two_sided: boo
             textcoords="offset points",
             va="center",
         )
-
-
-def _runs(track: pd.DataFrame) -> list[tuple[int, int]]:
-    """Returns the stretches of a track without a prediction as (start, end)."""
-    missing = track[track["probability"].isna()]
-    spans = missing.groupby((missing["bin_start"] != missing["bin_end"].shift()).cumsum())
-    return [(int(span["bin_start"].iloc[0]), int(span["bin_end"].iloc[-1])) for _, span in spans]
 
 
 def _draw_needles(axes: Axes, track: pd.DataFrame, element: Element, sign: int, second: bool) -> None:

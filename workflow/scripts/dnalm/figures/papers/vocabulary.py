@@ -57,8 +57,12 @@ TITLE_MM = 5.5  # of a panel's title above its axes
 TITLE_LEFT_MM = {"a": 11, "b": 11, "c": 11, "d": 5, "e": 11, "f": 11, "g": 22, "h": 4}
 
 
-def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str) -> str:
-    """Returns the line below the figure: tokenizer, species, numbers, methods, what a repeat is."""
+def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str, map_model: str = "") -> str:
+    """Returns the line below the figure: tokenizer, species, numbers, methods, what a repeat is.
+
+    Args:
+        map_model: that embedded the windows of `regions`, where it is known; not always that of the tokens.
+    """
     used, gaps = tokens[tokens["count"] > 0], missing(tokens, cycles, regions)
     bases, unused = int((used["count"] * used["length_bp"]).sum()), len(tokens) - len(used)
     said = [
@@ -80,7 +84,8 @@ def note(tokens: Table, cycles: Table, regions: Table, name: str, species: str) 
         )
     if "h" not in gaps:
         rule = window_classes.REPEAT_RULE if "repeat" in set(regions["overlaps"]) else window_classes.RULE
-        said.append(f"h: n = {len(regions):,} windows of the genome, embedded by the model. {rule}.")
+        by = f", embedded by {map_model}" if map_model else ""
+        said.append(f"h: n = {len(regions):,} windows of the genome{by}. {rule}.")
     return " ".join(said)
 
 
