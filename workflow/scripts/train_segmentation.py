@@ -53,15 +53,13 @@ def main(argv=None) -> None:
     related = [] if families is None else homologs.related_regions(table, families, unseen)
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
     mapped = shards.Shards(arguments.work_dir, {**files.fingerprints(inputs), "features": settings.features})
+    labels = (table, settings.features)
     with genome.Genome(arguments.genome) as opened:
-        examples = data.TrainingGenome(
-            opened, [*unseen, *related], settings.window_bp, table, settings.features, mapped
-        )
-    start = {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
-    params = segmentation.start_params(config, settings, examples.frequencies(), initial)
-    params, frozen = segmentation.part(params, config, settings)
-
-    inputs |= start | ({"homologs": arguments.homologs} if arguments.homologs else {})
+        examples = data.TrainingGenome(opened, [*unseen, *related], settings.window_bp, *labels, mapped)
+    whole = segmentation.start_params(config, settings, examples.frequencies(), initial)
+    params, frozen = segmentation.part(whole, config, settings)
+    inputs |= {f"initial {role}": path for role, path in initial.files.items()} if initial else {}
+    inputs |= {"homologs": arguments.homologs} if arguments.homologs else {}
     key = recipe.run_key(settings, "train_segmentation", inputs, arguments.held_out)
     loss = segmentation.make_loss(config, settings)
     batches = segmentation.make_batches(config, examples, settings)
