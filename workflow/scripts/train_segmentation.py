@@ -21,9 +21,7 @@ def parse_arguments(argv):
     parser.add_argument(
         "--held-out", nargs="*", default=[], metavar="CONTIG:START-END", help="0-based half-open"
     )
-    parser.add_argument(
-        "--homologs", help="gene_id, family (TSV): families of unseen genes are not trained on"
-    )
+    parser.add_argument("--homologs", help="gene_id, family (TSV): families of unseen genes are left out")
     parser.add_argument("--config", required=True, help="recipe (YAML)")
     parser.add_argument("--initial", help="checkpoint whose encoder, and same features' head, is the start")
     parser.add_argument("--validation", metavar="CONTIG:START-END", help="instead of the recipe's")
