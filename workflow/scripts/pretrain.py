@@ -50,8 +50,8 @@ def main(argv=None) -> None:
     unseen = regions + ([parse_region(settings.validation)] if settings.validation else [])
     paths = data.named_paths(arguments.genome)
     inputs = {f"genome {name}".strip(): path for name, path in paths.items()}
-    mapped = shards.Shards(arguments.work_dir, files.fingerprints(inputs))
     with data.Genomes(paths) as opened:
+        mapped = shards.Shards(arguments.work_dir, files.fingerprints(inputs))
         examples = data.TrainingGenome(opened, unseen, settings.window_bp, shards=mapped)
     params = mlm.start_params(config, settings, initial)
 

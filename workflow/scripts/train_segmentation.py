@@ -50,9 +50,10 @@ def main(argv=None) -> None:
     families = homologs.read_families(arguments.homologs) if arguments.homologs else None
     related = [] if families is None else homologs.related_regions(table, families, unseen)
     inputs = {"genome": arguments.genome, "annotation": arguments.annotation}
-    mapped = shards.Shards(arguments.work_dir, {**files.fingerprints(inputs), "features": settings.features})
     labels = (table, settings.features)
     with genome.Genome(arguments.genome) as opened:
+        sums = {**files.fingerprints(inputs), "features": settings.features}
+        mapped = shards.Shards(arguments.work_dir, sums)
         examples = data.TrainingGenome(opened, [*unseen, *related], settings.window_bp, *labels, mapped)
     whole = segmentation.start_params(config, settings, examples.frequencies(), initial)
     params, frozen = segmentation.part(whole, config, settings)
