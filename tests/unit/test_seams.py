@@ -160,6 +160,7 @@ def windows_of(checkpoint, bases, window_bp):
     return windows
 
 
+@pytest.mark.timeout(1800)  # windows of 6 kb, 120 of them, by three tilings and a reference
 def test_the_demo_s_tracks_have_no_seams(demo):
     checkpoint, genome = demo
     settings = plan.make_layout(checkpoint.config)

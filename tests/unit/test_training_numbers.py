@@ -17,6 +17,7 @@ from dnalm.errors import UserError
 from dnalm.models import ModelConfig
 from dnalm.tokens import tokenizer
 from dnalm.training import composition, data, loop, mlm, prefetch, recipe, segmentation
+from dnalm.training.shards import Shards
 from dnalm.training.state import Progress
 
 SIX = tokenizer("v2_6mer")
@@ -193,6 +194,7 @@ def fake_genome(bases, **contents):
     """What scoring needs of a TrainingGenome."""
     genome = data.TrainingGenome.__new__(data.TrainingGenome)
     genome.sequences, genome.features = {"c": bases}, ()
+    genome._tokens, genome._names, genome._shards = {}, {"c": "c"}, Shards()
     genome.segments = [data.Segment("c", 0, len(bases))]
     return genome
 
