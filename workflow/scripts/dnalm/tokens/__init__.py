@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from dnalm.errors import UserError
 from dnalm.tokens.bpe import BPE, GREEDY, BpeSpacing, BpeTokenizer
-from dnalm.tokens.form import Spacing, Tokenizer
+from dnalm.tokens.form import Kmers, Spacing, Tokenizer
 from dnalm.tokens.kmers import CLS, LETTERS, MASK, PAD, UNK, KmerTokenizer
 from dnalm.tokens.letters import ALPHABET
 from dnalm.tokens.overlapping import OverlappingTokenizer
@@ -24,11 +24,11 @@ __all__ = [
     "UNK",
     "BpeTokenizer",
     "KmerTokenizer",
+    "Kmers",
     "OverlappingTokenizer",
     "Spacing",
     "Tokenizer",
     "any_kmers",
-    "is_kmers",
     "kmer_tokenizer",
     "spacing",
     "tokenizer",
@@ -76,18 +76,13 @@ def kmer_tokenizer(name: str) -> KmerTokenizer:
     return KMERS[name]
 
 
-def any_kmers(name: str) -> KmerTokenizer | OverlappingTokenizer:
+def any_kmers(name: str) -> Kmers:
     """Returns a tokenizer of k-mers, side by side or overlapping, by name.
 
     Raises:
         UserError: no such tokenizer.
     """
     return OVERLAPPING[name] if name in OVERLAPPING else kmer_tokenizer(name)
-
-
-def is_kmers(reader: Tokenizer) -> bool:
-    """Says whether all tokens of known bases have the same length, side by side or overlapping."""
-    return isinstance(reader, KmerTokenizer | OverlappingTokenizer)
 
 
 def spacing(name: str) -> Spacing:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32, UInt8, UInt16
 
 from dnalm.errors import UserError
+from dnalm.tokens.letters import ALPHABET, complements, ids_at_bases
 
 MEAN, PUBLISHED_MEAN, MAXIMUM = "mean", "mean_published", "max"
 
@@ -153,3 +154,29 @@ class Tokenizer(Spacing):
         if pooling in (MEAN, MAXIMUM):
             return sorted({*self.special_ids, *self.n_ids})
         return sorted({*self.special_ids} - {*self.n_ids}) if pooling == PUBLISHED_MEAN else []
+
+
+class Kmers(Tokenizer):
+    """Tokens of k known bases each, side by side or overlapping; their ids follow one another.
+
+    Attributes:
+        k: letters per k-mer.
+        step: bases from one k-mer's start to the next's.
+        first_kmer_id: id of the first k-mer, in the order of ALPHABET.
+    """
+
+    k: int
+    step: int
+    first_kmer_id: int
+
+    @cached_property
+    def known_ids(self) -> Int32[np.ndarray, " C"]:
+        return np.arange(self.first_kmer_id, self.first_kmer_id + len(ALPHABET) ** self.k, dtype=np.int32)
+
+    def ids_at_bases(self, bases: UInt8[np.ndarray, " S"]) -> UInt16[np.ndarray, " S"]:
+        """Returns the id of the k-mer that starts at each base; the unknown token's where none does."""
+        return ids_at_bases(bases, self.k, self.first_kmer_id, self.unk_id)
+
+    def complements(self) -> UInt16[np.ndarray, " V"]:
+        """Returns the id of each id's reverse complement; of what is no k-mer, its own."""
+        return complements(len(self.vocabulary), self.k, self.first_kmer_id)

@@ -8,18 +8,18 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from jaxtyping import Int32, UInt8, UInt16
+from jaxtyping import Int32, UInt8
 
 from dnalm.errors import UserError
-from dnalm.tokens.form import Tokenizer
-from dnalm.tokens.letters import ALPHABET, NOT_A_BASE, complements, digits, ids_at_bases, kmer_numbers
+from dnalm.tokens.form import Kmers
+from dnalm.tokens.letters import ALPHABET, NOT_A_BASE, digits, kmer_numbers
 
 LETTERS = (*ALPHABET, "N")
 UNK, PAD, MASK, CLS, EOS, BOS = "<unk>", "<pad>", "<mask>", "<cls>", "<eos>", "<bos>"
 
 
 @dataclass(frozen=True)
-class KmerTokenizer(Tokenizer):
+class KmerTokenizer(Kmers):
     """Cuts DNA into non-overlapping k-mers from the left; an N, and what it cuts off, becomes single letters.
 
     Args:
@@ -91,22 +91,9 @@ class KmerTokenizer(Tokenizer):
     def first_kmer_id(self) -> int:
         return self.ids[ALPHABET[0] * self.k]
 
-    @cached_property
-    def known_ids(self) -> Int32[np.ndarray, " C"]:
-        return np.arange(self.first_kmer_id, self.first_kmer_id + len(ALPHABET) ** self.k, dtype=np.int32)
-
     @property
     def step(self) -> int:
-        """Bases from one k-mer's start to the next's."""
         return self.k
-
-    def ids_at_bases(self, bases: UInt8[np.ndarray, " S"]) -> UInt16[np.ndarray, " S"]:
-        """Returns the id of the k-mer that starts at each base; <unk> where there is none of known bases."""
-        return ids_at_bases(bases, self.k, self.first_kmer_id, self.unk_id)
-
-    def complements(self) -> UInt16[np.ndarray, " V"]:
-        """Returns the id of each id's reverse complement; of what is no k-mer, its own."""
-        return complements(len(self.vocabulary), self.k, self.first_kmer_id)
 
     def cut(self, sequence: str) -> list[str]:
         """Returns the tokens of a sequence after <cls>, known or not."""

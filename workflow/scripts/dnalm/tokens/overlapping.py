@@ -8,11 +8,11 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from jaxtyping import Int32, UInt8, UInt16
+from jaxtyping import Int32, UInt8
 
 from dnalm.errors import UserError
-from dnalm.tokens.form import Tokenizer
-from dnalm.tokens.letters import ALPHABET, NOT_A_BASE, complements, digits, ids_at_bases, kmer_numbers
+from dnalm.tokens.form import Kmers
+from dnalm.tokens.letters import ALPHABET, NOT_A_BASE, digits, kmer_numbers
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # the first ids of every such vocabulary
 PAD, UNK, CLS, SEP, MASK = range(len(SPECIAL))
@@ -36,7 +36,7 @@ def upper_letters(sequence: str, where: str) -> UInt8[np.ndarray, " S"]:
 
 
 @dataclass(frozen=True)
-class OverlappingTokenizer(Tokenizer):
+class OverlappingTokenizer(Kmers):
     """[CLS], the k-mer that starts at each base, [SEP]; [UNK] for a k-mer with anything but A, C, G, T.
 
     Lower case is read like upper case (the published code turns it into [UNK]; what its tokenizer_config.json
@@ -56,6 +56,7 @@ class OverlappingTokenizer(Tokenizer):
     special_ids = (PAD, UNK, CLS, SEP, MASK)
     n_ids = (UNK,)
     first_kmer_id = len(SPECIAL)
+    step = 1
     bases_per_token = 1.0
     end_tokens = 1
     takes_lower_case = True
@@ -69,23 +70,6 @@ class OverlappingTokenizer(Tokenizer):
     def embedded(self) -> int:
         """Number of ids: 69, 261, 1029 or 4101."""
         return len(self.vocabulary)
-
-    @cached_property
-    def known_ids(self) -> Int32[np.ndarray, " C"]:
-        return np.arange(self.first_kmer_id, self.first_kmer_id + len(ALPHABET) ** self.k, dtype=np.int32)
-
-    @property
-    def step(self) -> int:
-        """Bases from one k-mer's start to the next's."""
-        return 1
-
-    def ids_at_bases(self, bases: UInt8[np.ndarray, " S"]) -> UInt16[np.ndarray, " S"]:
-        """Returns the id of the k-mer that starts at each base; <unk> where there is none of known bases."""
-        return ids_at_bases(bases, self.k, self.first_kmer_id, self.unk_id)
-
-    def complements(self) -> UInt16[np.ndarray, " V"]:
-        """Returns the id of each id's reverse complement; of what is no k-mer, its own."""
-        return complements(len(self.vocabulary), self.k, self.first_kmer_id)
 
     def tokens_of(self, length_bp: int) -> int:
         return max(0, length_bp - self.k + 1) + ADDED

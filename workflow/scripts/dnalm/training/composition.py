@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from dnalm.tokens import ALPHABET, KmerTokenizer, OverlappingTokenizer
+from dnalm.tokens import ALPHABET, Kmers
 
 Params = dict[str, Any]  # module -> name -> array
 MODULE = "composition"  # in the trained parameters alone, beside the model's own modules
@@ -22,7 +22,7 @@ PAIR_WEIGHT = 0.5
 FREE_SD, SHARED_SD = 0.05, 0.25  # of the initial values
 
 
-def kmer_features(tokenizer: KmerTokenizer | OverlappingTokenizer) -> Float32[np.ndarray, "V C"]:
+def kmer_features(tokenizer: Kmers) -> Float32[np.ndarray, "V C"]:
     """Returns C: 4 columns per position and 16 per pair of neighbours (104 for k = 6).
 
     Rows of special tokens and single letters are zero: these have a free embedding.
@@ -46,9 +46,7 @@ def embedding_module(params: Params) -> str:
     )
 
 
-def add_composition(
-    params: Params, tokenizer: KmerTokenizer | OverlappingTokenizer, seed: int, keep_table: bool = False
-) -> Params:
+def add_composition(params: Params, tokenizer: Kmers, seed: int, keep_table: bool = False) -> Params:
     """Returns the parameters to train: the model's own, with a free table and W.
 
     Args:

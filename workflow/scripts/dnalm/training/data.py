@@ -17,7 +17,7 @@ from jaxtyping import Bool, Int, Int32, UInt8, UInt16
 from dnalm import labels
 from dnalm.errors import UserError
 from dnalm.genome import Genome, reverse_complement
-from dnalm.tokens import KmerTokenizer, OverlappingTokenizer, Tokenizer
+from dnalm.tokens import Kmers, Tokenizer
 from dnalm.training.shards import Shards
 
 Region = tuple[str, int, int]  # contig, start, end: 0-based, half-open
@@ -264,7 +264,7 @@ class TrainingGenome:
         k-mers are looked up in one id per base of the genome; a byte-pair encoding, whose tokens depend on
         where a window starts, reads the letters.
         """
-        if not isinstance(reader, KmerTokenizer | OverlappingTokenizer):
+        if not isinstance(reader, Kmers):
             return reader.encode_windows(self.bases(windows, window_bp))
         wanted = slice(0, window_bp - reader.k + 1, reader.step)
         count = len(range(wanted.stop)[wanted])
@@ -278,7 +278,7 @@ class TrainingGenome:
             row[1 : 1 + count] = ids if strand == "-" else ids[wanted]
         return result
 
-    def _ids(self, contig: str, reader: KmerTokenizer | OverlappingTokenizer) -> UInt16[np.ndarray, " S"]:
+    def _ids(self, contig: str, reader: Kmers) -> UInt16[np.ndarray, " S"]:
         """Returns the id of the k-mer at each base of a contig."""
         key = contig, reader.name
         if key not in self._tokens:

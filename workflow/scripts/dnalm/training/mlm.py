@@ -15,14 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32, Int, Int32
+from jaxtyping import Bool, Float, Int, Int32
 
 from dnalm import models
 from dnalm.checkpoints import Checkpoint
 from dnalm.errors import UserError
 from dnalm.files import require_file
 from dnalm.models.config import ModelConfig
-from dnalm.tokens import BPE, KmerTokenizer, OverlappingTokenizer, Tokenizer, is_kmers, tokenizer
+from dnalm.tokens import BPE, Kmers, Tokenizer, tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
 from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe, model_config
@@ -88,14 +88,23 @@ def shorten(
     return result
 
 
-def _composed(config: ModelConfig, recipe: PretrainingRecipe) -> Float32[np.ndarray, "V C"] | None:
-    """Returns the fixed part of a composed token table; None where it is trained as a plain one."""
-    asked = recipe.compose_embedding and is_kmers(config.tokens)
-    return composition.kmer_features(_kmers(config.tokens)) if asked else None
+def _composed(config: ModelConfig, recipe: PretrainingRecipe) -> Kmers | None:
+    """Returns the k-mers whose token table is trained as a composed one; None where it is a plain one."""
+    reader = config.tokens
+    return reader if recipe.compose_embedding and isinstance(reader, Kmers) else None
 
 
-def _kmers(reader: Tokenizer) -> KmerTokenizer | OverlappingTokenizer:
-    if isinstance(reader, KmerTokenizer | OverlappingTokenizer):
+def _folding(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params], Params]:
+    """Returns what makes trained parameters the network's: a composed table becomes a plain one."""
+    kmers = _composed(config, recipe)
+    if kmers is None:
+        return lambda params: params
+    features = composition.kmer_features(kmers)
+    return lambda params: composition.fold(params, jnp.asarray(features))
+
+
+def _kmers(reader: Tokenizer) -> Kmers:
+    if isinstance(reader, Kmers):
         return reader
     raise UserError("masking: spans", f"needs k-mers, found {reader.name}", "Take masking: tokens.")
 
@@ -107,9 +116,9 @@ def start_params(config: ModelConfig, recipe: PretrainingRecipe, initial: Checkp
         UserError: the checkpoint has no language-model head.
     """
     params = initial.params if initial else models.init_params(config, recipe.seed)
-    if _composed(config, recipe) is None:
+    kmers = _composed(config, recipe)
+    if kmers is None:
         return dict(params)
-    kmers = _kmers(config.tokens)
     return composition.add_composition(dict(params), kmers, recipe.seed, keep_table=initial is not None)
 
 
@@ -161,12 +170,11 @@ def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[Pretraini
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:
     """Returns (params, (read, tokens, chosen)) -> mean cross-entropy of the chosen positions, in nats."""
     apply = models.forward(config, logits=True, precision=recipe.precision, remat=recipe.remat)
-    features = _composed(config, recipe)
+    folded = _folding(config, recipe)
 
     def loss(params: Params, batch: Any) -> jax.Array:
         read, tokens, chosen = batch
-        own = params if features is None else composition.fold(params, jnp.asarray(features))
-        logits = apply(own, read)["logits"].astype(jnp.float32)
+        logits = apply(folded(params), read)["logits"].astype(jnp.float32)
         surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
         return jnp.sum(surprise * chosen) / jnp.maximum(1, jnp.sum(chosen))
 
@@ -203,14 +211,13 @@ def make_validation(
     windows = windows[:: max(1, len(windows) // recipe.validation_windows)][: recipe.validation_windows]
     tokens = data.tokens(windows, recipe.window_bp, reader)
     read, chosen = mask_tokens(random, tokens, reader, recipe)
-    features = _composed(config, recipe)
+    folded = _folding(config, recipe)
     apply = models.forward(config, logits=True, precision=recipe.precision)
 
     @jax.jit
     def judge(params: Params, batch: Any) -> tuple[jax.Array, jax.Array]:
         read, tokens, chosen = batch
-        own = params if features is None else composition.fold(params, jnp.asarray(features))
-        logits = apply(own, read)["logits"].astype(jnp.float32)
+        logits = apply(folded(params), read)["logits"].astype(jnp.float32)
         surprise = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, tokens[..., None], -1)[..., 0]
         right = logits.argmax(-1) == tokens
         return jnp.sum(surprise * chosen), jnp.sum(right & chosen)
@@ -260,8 +267,7 @@ def score_region(
         ("cross_entropy_nats", surprise.mean(), -np.log(frequencies[known]).mean()),
         ("token_accuracy", (guessed == known).mean(), (common == known).mean()),
     ]
-    if is_kmers(config.tokens):
-        kmers = _kmers(config.tokens)
+    if isinstance(kmers := config.tokens, Kmers):
         rows.append(
             ("base_accuracy", _bases_right(guessed, known, kmers), _bases_right(common, known, kmers))
         )
@@ -286,9 +292,7 @@ def _masked(
         yield tokens[chosen], logits.argmax(-1), surprise
 
 
-def _bases_right(
-    guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: KmerTokenizer | OverlappingTokenizer
-) -> float:
+def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: Kmers) -> float:
     """Returns the share of positions inside k-mers where both have the same base."""
     powers = 4 ** np.arange(kmers.k)
     digits = [(ids[:, None] - kmers.first_kmer_id) // powers % 4 for ids in (guessed, known)]
