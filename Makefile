@@ -8,9 +8,11 @@ LOCK := $(if $(filter cuda,$(DEVICE)),requirements-cuda.txt,requirements.txt)
 READY := $(VENV)/.ready-$(DEVICE)
 BIN := $(VENV)/bin
 PARITY := .venv-parity
-# A file's tests share what they make; the long ones, the workflow's, come first.
+# A file's tests share what they make; files of tests marked `long` come first (tests/conftest.py).
 BY_FILE := --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Dozens of short processes import the same modules: compiling these each time is most of a short step's time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run test test-demo test-slurm test-slurm-all parity-torch check lock clean
 help: ## Shows these targets
@@ -28,7 +30,7 @@ run: setup ## Runs the demo: real genome to figures and report
 	@echo "Report:  results/report.html"
 
 test: setup check ## Runs all checks but the whole demo and Slurm
-	@$(BIN)/python -m pytest tests/workflow $(filter-out tests/workflow/,$(wildcard tests/*/)) -m "not demo and not slurm" -n $(CORES) $(BY_FILE) --durations=40 --durations-min=5
+	@$(BIN)/python -m pytest -m "not demo and not slurm" -n $(CORES) $(BY_FILE) --durations=40 --durations-min=5
 
 test-demo: setup ## Runs the whole demo once and checks its numbers (minutes)
 	@$(BIN)/python -m pytest -m demo

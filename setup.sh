@@ -26,5 +26,6 @@ fi
 if [ -z "$uv" ] && "$venv/bin/python" -m pip install -q --disable-pip-version-check uv 2>/dev/null; then uv=$venv/bin/uv; fi
 
 echo "setup: installing the packages of $lock"
-if [ -n "$uv" ]; then "$uv" pip install -q --python "$venv/bin/python" --require-hashes -r "$lock"
+# Compiled once, here: uv leaves it to the first import, and where nothing may be written then, to every import.
+if [ -n "$uv" ]; then "$uv" pip install -q --compile-bytecode --python "$venv/bin/python" --require-hashes -r "$lock"
 else "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"; fi

@@ -18,6 +18,11 @@ install_import_hook("dnalm", "beartype.beartype")
 import pytest  # noqa: E402 (after the hook)
 
 
+def pytest_collection_modifyitems(items):
+    """Files marked `long` are dealt first: none must keep one worker busy when the others have finished."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="module")
 def quick_programs():
     """Programs that compile sooner and run slower: for tests of many small models."""

@@ -20,9 +20,7 @@ STEPS = ("pretrain", "train_segmentation")
 def call(step, arguments, capsys):
     """Returns a script's exit status and the lines it wrote to stderr."""
     if step == "pretrain":
-        arguments = {
-            name: value for name, value in arguments.items() if name not in ("--annotation", "--initial")
-        }
+        arguments = {name: value for name, value in arguments.items() if name != "--annotation"}
     capsys.readouterr()
     status = importlib.import_module(step).main(command_line(arguments))
     return status, capsys.readouterr().err.rstrip("\n").splitlines()
@@ -135,12 +133,11 @@ def test_a_state_of_another_run_or_a_damaged_one_is_refused(step, arguments, cap
     assert_refused(step, arguments, r"state\.safetensors: is damaged", capsys)
 
 
-def test_an_initial_model_that_cannot_be_gone_on_from_is_refused(tmp_path, capsys):
-    arguments = write_inputs(tmp_path)
+def test_an_initial_model_that_cannot_be_gone_on_from_is_refused(step, arguments, tmp_path, capsys):
     settings = recipe.PretrainingRecipe(tokenizer="v2_3mer", embed_dim=8, num_layers=1, window_bp=9)
     config = recipe.model_config(settings, lm_head=True)
     learned = dataclasses.replace(config, positional_embedding="learned")
     write_checkpoint(tmp_path / "initial", init_params(learned, 0), learned)
     arguments["--initial"] = tmp_path / "initial"
     pattern = r"initial: takes 4 tokens, windows of 24 bp have 9\. Shorten window_bp"
-    assert_refused("train_segmentation", arguments, pattern, capsys)
+    assert_refused(step, arguments, pattern, capsys)

@@ -33,6 +33,7 @@ from dnalm.segmentation import plan
 from dnalm.segmentation.predict import probability_function
 from dnalm.stitching import Layout
 
+pytestmark = pytest.mark.long
 DEMO = Path(__file__).parents[2] / "resources/demo"
 BOUND = 1.25
 NAIVE = 3 * BOUND

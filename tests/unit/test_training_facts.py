@@ -46,6 +46,11 @@ def test_an_initial_model_of_other_tokens_is_refused_before_any_job(tmp_path, to
         facts(tmp_path, "segmentation", "steps: 5\n", initial(tokenizer))
 
 
+def test_pretraining_in_longer_windows_makes_a_model_of_longer_windows(tmp_path):
+    assert facts(tmp_path, "pretrain", "window_bp: 27\n", initial("v2_3mer")).max_tokens == 512
+    assert facts(tmp_path, "pretrain", "window_bp: 3072\n", initial("v2_3mer")).max_tokens == 1025
+
+
 def test_pretraining_goes_on_from_any_tokens(tmp_path):
     """Windows of a byte-pair encoding, whose tokens differ in length, need be no multiple of anything."""
     found = facts(tmp_path, "pretrain", "window_bp: 31\n", initial("bpe"))

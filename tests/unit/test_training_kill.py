@@ -15,6 +15,7 @@ from safetensors import safe_open
 from toy_training import command_line, write_inputs
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+pytestmark = pytest.mark.long
 STEPS = 40
 QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 

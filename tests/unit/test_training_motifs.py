@@ -10,7 +10,7 @@ from toy_training import command_line
 
 from dnalm import annotation
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_programs")]
 GENOME_BP, HELD_OUT = 48_000, "chr1:40000-48000"
 MOTIF = "ACGGATTACCATGCAATGTCCGAT"  # 24 bases, at a random place of every stretch of 32
 INTRON_BP = 90

@@ -20,7 +20,7 @@ from dnalm.errors import UserError
 from dnalm.training import composition, loop, recipe, segmentation
 from dnalm.versions import VERSIONS
 
-pytestmark = pytest.mark.usefixtures("quick_programs")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_programs")]
 ROOT = Path(__file__).parents[2]
 MAINS = {"pretrain": pretrain.main, "segmentation": train_segmentation.main}
 SIZES = {"tokenizer": "v2_3mer", "embed_dim": 8, "num_layers": 1, "attention_heads": 2, "ffn_embed_dim": 8}
@@ -194,6 +194,10 @@ def test_pretraining_goes_on_from_a_checkpoint_of_any_size(tmp_path, capsys):
     assert "initial weights" in json.loads((second / "manifest.json").read_text())["content"]["inputs"]
     by_three = {"tokenizer": "v2_6mer", "window_bp": 21, "initial": first, "steps": 2}
     assert len(losses(train("pretrain", tmp_path / "d", **by_three))) == 1, "the checkpoint's k-mers too"
+    longer = checkpoints.load_checkpoint(
+        train("pretrain", tmp_path / "e", initial=first, steps=2, window_bp=48)
+    )
+    assert (before.config.max_tokens, longer.config.max_tokens) == (9, 17), "rotary positions have no end"
     head = train("segmentation", tmp_path / "c")
     arguments = {**write_inputs(tmp_path / "c"), "--annotation": None, "--initial": head}
     (tmp_path / "c" / "training.yaml").write_text("steps: 2\n")

@@ -11,7 +11,7 @@ from workflow.conftest import copy_checkout, snakemake
 
 from dnalm import suites
 
-pytestmark = [pytest.mark.workflow]
+pytestmark = [pytest.mark.long, pytest.mark.workflow]
 SETTINGS = """
 species:
   fly_slice:

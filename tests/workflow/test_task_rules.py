@@ -15,7 +15,7 @@ from workflow.conftest import copy_checkout, snakemake
 
 from dnalm import suites
 
-pytestmark = [pytest.mark.workflow]
+pytestmark = [pytest.mark.long, pytest.mark.workflow]
 SETTINGS = """
 species: {fly_slice: {genome: resources/demo/tiny/fly_slice.fa.gz}}
 models:

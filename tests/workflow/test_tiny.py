@@ -12,7 +12,7 @@ import time
 import pytest
 from workflow.conftest import ROOT, TINY, copy_checkout, fingerprints, snakemake, without_network
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.long, pytest.mark.workflow]
 NOTHING = "Nothing to be done"
 
 

@@ -32,7 +32,9 @@ def trained_facts(
     if kind == "pretrain":
         recipe = read_recipe(settings, PretrainingRecipe, validation, tokenizer)
         if initial:
-            return ModelFacts(**{**vars(initial), "name": name, "features": (), "labels": ""})
+            tokens = max(initial.max_tokens, spacing(initial.tokenizer).tokens_of(recipe.window_bp))
+            changed = {"name": name, "max_tokens": tokens, "features": (), "labels": ""}
+            return ModelFacts(**{**vars(initial), **changed})
         if learned:
             tokens = spacing(BPE).tokens_of(recipe.window_bp)
             return ModelFacts(name, BPE, tokens, recipe.num_layers, (), "", 0, recipe.embed_dim)

@@ -25,7 +25,7 @@ from dnalm.models.config import ModelConfig
 from dnalm.tokens import BPE, Kmers, Tokenizer, tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe, model_config
+from dnalm.training.recipe import SIZES, SPANS, PretrainingRecipe, model_config, tokens_of_window
 from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
@@ -150,21 +150,18 @@ def model_of(
 def continued(recipe: PretrainingRecipe, initial: Checkpoint) -> tuple[PretrainingRecipe, ModelConfig]:
     """Returns the recipe with the sizes of the checkpoint that it goes on from, and the model's config.
 
+    Longer windows make it a model of longer windows.
+
     Raises:
-        UserError: no language-model head, or windows longer than the model takes.
+        UserError: no language-model head; see `tokens_of_window`.
     """
     config = initial.config
     if not config.lm_head:
         raise UserError(initial.source, "has no language-model head", "Name a language model.")
-    tokens = config.tokens.tokens_of(recipe.window_bp)
-    if tokens > config.max_tokens:
-        raise UserError(
-            initial.source,
-            f"takes {config.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
-            "Shorten window_bp.",
-        )
+    tokens = max(config.max_tokens, tokens_of_window(config, recipe.window_bp, initial.source))
     sizes = {name: getattr(config, name) for name in SIZES}
-    return dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes), config
+    recipe = dataclasses.replace(recipe, tokenizer=config.tokenizer, **sizes)
+    return recipe, dataclasses.replace(config, max_tokens=tokens)
 
 
 def make_loss(config: ModelConfig, recipe: PretrainingRecipe) -> Callable[[Params, Any], jax.Array]:

@@ -272,6 +272,25 @@ def model_config(
     )
 
 
+def tokens_of_window(config: ModelConfig, window_bp: int, source: str | Path) -> int:
+    """Returns the tokens of a window that a model goes on learning with.
+
+    Args:
+        source: names the model in errors.
+
+    Raises:
+        UserError: more than its table of positions has; rotary positions and slopes have no such end.
+    """
+    tokens = config.tokens.tokens_of(window_bp)
+    if config.positional_embedding == "learned" and tokens > config.max_tokens:
+        raise UserError(
+            source,
+            f"takes {config.max_tokens} tokens, windows of {window_bp} bp have {tokens}",
+            "Shorten window_bp.",
+        )
+    return tokens
+
+
 def run_key(recipe: Recipe, step: str, inputs: Mapping[str, str | Path], held_out: list[str]) -> str:
     """Returns what identifies a run: a state of another key must not be resumed."""
     values = dataclasses.asdict(recipe)

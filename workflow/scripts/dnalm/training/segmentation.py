@@ -22,7 +22,7 @@ from dnalm.models.config import ROOTS, ModelConfig
 from dnalm.tokens import kmer_tokenizer
 from dnalm.training import composition
 from dnalm.training.data import Region, TrainingGenome, Window, WindowSampler, batch_random, side_by_side
-from dnalm.training.recipe import FOCAL, FULL, IA3, SIZES, SegmentationRecipe, model_config
+from dnalm.training.recipe import FOCAL, FULL, IA3, SIZES, SegmentationRecipe, model_config, tokens_of_window
 from dnalm.training.validation import Validation
 
 Params = dict[str, Any]  # module -> name -> array
@@ -41,20 +41,14 @@ def model_of(
     """Returns the recipe and the model's config; with a checkpoint, its encoder's sizes replace the recipe's.
 
     Raises:
-        UserError: the checkpoint is of another family, or takes no window as long as the recipe's.
+        UserError: the checkpoint is of another family; see `tokens_of_window`.
     """
     if initial is None:
         return recipe, model_config(recipe, recipe.features, LABELS)
     own = initial.config
     if own.architecture != "esm":
         raise UserError(initial.source, "is no encoder that takes a U-Net head", "Name another model.")
-    tokens = kmer_tokenizer(own.tokenizer).tokens_of(recipe.window_bp)
-    if own.positional_embedding == "learned" and tokens > own.max_tokens:
-        raise UserError(
-            initial.source,
-            f"takes {own.max_tokens} tokens, windows of {recipe.window_bp} bp have {tokens}",
-            "Shorten window_bp.",
-        )
+    tokens = tokens_of_window(own, recipe.window_bp, initial.source)
     sizes = {name: getattr(own, name) for name in SIZES}
     changed = {"max_tokens": tokens, "lm_head": False, "features": recipe.features, "labels": LABELS}
     config = dataclasses.replace(own, rescaling_factor=None, **changed)
