@@ -74,6 +74,10 @@ def test_what_is_left_out_is_chosen_from_the_runs(tmp_path, text, expected):
         ("grover_tokens: {}", r"names neither a model nor a tokenizer"),
         ("grover_tokens: {tokenizer: x}", r"no 'x' in tokenizers\. Known: pieces"),
         ("grover_tokens: {model: pairs, map: x}", r"no 'x' in embeddings"),
+        (
+            "grover_tokens: {model: pairs, map: windows, species: worm}",
+            r"'worm' cannot be drawn here\. Known: fly",
+        ),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path, text, pattern):

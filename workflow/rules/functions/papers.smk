@@ -135,9 +135,7 @@ def vocabulary_tables(wildcards):
     if "tokenizer" in entry:
         tables["cycles"] = f"results/tokenizers/{entry['tokenizer']}/cycles.tsv"
     if "map" in entry:
-        species = SETTINGS["embeddings"][entry["map"]]["species"]
-        own = entry["species"] if entry["species"] in species else species[0]
-        tables["map"] = f"results/figures/map.{own}.{entry['map']}.tsv"
+        tables["map"] = f"results/figures/map.{entry['species']}.{entry['map']}.tsv"
     return tables
 
 

@@ -50,11 +50,12 @@ def complete_papers(
             raise UserError(where(place), "there is nothing to draw", f"{_needed(name)}.")
         if name in SEGMENTED:
             settings |= _segmented(settings, resolved, place, where)
-        if name in (*ATTENTION, "grover_tokens"):
-            settings["species"] = _one_species(settings, list(resolved["species"]), place, where)
-            _check_model(settings, model_facts, place, where)
         if name == "grover_tokens":
             _check_vocabulary(settings, resolved, place, where)
+        if name in (*ATTENTION, "grover_tokens"):
+            mapped = resolved["embeddings"][settings["map"]]["species"] if "map" in settings else None
+            settings["species"] = _one_species(settings, mapped or list(resolved["species"]), place, where)
+            _check_model(settings, model_facts, place, where)
         complete[name] = settings
     return complete
 
