@@ -191,7 +191,13 @@ def test_pretraining_with_a_byte_pair_encoding(architecture, tmp_path):
     log = pd.read_csv(tmp_path / "a" / "model" / "training.tsv", sep="\t")
     assert log["loss"].iloc[-5:].mean() < log["loss"].iloc[0]
     scores = pd.read_csv(tmp_path / "a" / "model" / "metrics.tsv", sep="\t").set_index("metric")
-    assert set(scores.index) == {"masked_tokens", "cross_entropy_nats", "token_accuracy"}
+    names = ("tokens", "cross_entropy_nats", "token_accuracy")
+    assert set(scores.index) == {
+        "masked_tokens",
+        *names[1:],
+        "hidden_tokens",
+        *(f"hidden_{n}" for n in names),
+    }
 
     if architecture == "nt_v2":  # no published reader would take its tokens
         with pytest.raises(UserError, match=r"no published layout has .* the tokenizer bpe"):

@@ -234,6 +234,23 @@ def test_a_model_without_knowledge_scores_like_chance(monkeypatch):
     assert scores.loc["token_accuracy", "unigram"] == pytest.approx(1 / 64, abs=0.01)
 
 
+def test_a_model_that_copies_tells_nothing_that_is_hidden(monkeypatch):
+    """Of the masked tokens a tenth is left as it is: these are told by what is read."""
+    config = ModelConfig("v2_3mer", 75, 9, 8, 1, 2, 4, 8)
+
+    def copy(params, tokens):
+        return {"logits": 9 * jax.nn.one_hot(tokens, 75)}
+
+    monkeypatch.setattr(mlm.models, "forward", lambda *_, **__: copy)
+    settings = recipe.PretrainingRecipe(tokenizer="v2_3mer", window_bp=24)
+    genome = fake_genome(random_bases(60_000))
+    scores = mlm.score_region(config, {}, genome, ("c", 0, 60_000), settings).set_index("metric")["model"]
+    assert scores["token_accuracy"] == pytest.approx(0.1, abs=0.02)
+    assert scores["hidden_token_accuracy"] == 0
+    assert scores["hidden_tokens"] == pytest.approx(0.8 * scores["masked_tokens"], rel=0.05)
+    assert scores["hidden_cross_entropy_nats"] > scores["cross_entropy_nats"]
+
+
 def test_bases_of_a_wrong_token_may_still_be_right():
     ids = np.array([SIX.ids["AAAAAA"], SIX.ids["ACGTAC"]])
     other = np.array([SIX.ids["AAAAAT"], SIX.ids["ACGTAC"]])

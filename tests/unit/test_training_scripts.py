@@ -94,7 +94,9 @@ def check_model(step, folder):
     assert HELD_OUT in card and VALIDATION in card and "4 steps" in card
     if step == "pretrain":
         assert checkpoint.config.lm_head
-        assert list(metrics["metric"])[1:] == ["cross_entropy_nats", "token_accuracy", "base_accuracy"]
+        scores = ["cross_entropy_nats", "token_accuracy", "base_accuracy"]
+        hidden = ["hidden_tokens", *(f"hidden_{name}" for name in scores)]
+        assert list(metrics["metric"]) == ["masked_tokens", *scores, *hidden]
     else:
         assert checkpoint.config.labels == "own_strand"
         exon = metrics.set_index("feature").loc["exon"]

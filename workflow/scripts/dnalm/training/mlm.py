@@ -252,29 +252,41 @@ def score_region(
 
     Returns:
         metric, model, unigram: cross-entropy in nats, share of tokens and, of k-mers, of bases inside them
-        that the most likely token gets right; unigram is the training part's token frequencies.
+        that the most likely token gets right; unigram is the training part's token frequencies. Then the
+        same as hidden_*: without the masked tokens that are left as they are or replaced, of which a model
+        that copies what it reads gets half right.
     """
     frequencies = token_frequencies(config, data, recipe)
-    known, guessed, surprise = (
+    known, guessed, surprise, hidden = (
         np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
     )
-    common = np.full_like(known, int(frequencies.argmax()))
-    rows = [
-        ("masked_tokens", len(known), len(known)),
-        ("cross_entropy_nats", surprise.mean(), -np.log(frequencies[known]).mean()),
-        ("token_accuracy", (guessed == known).mean(), (common == known).mean()),
-    ]
-    if isinstance(kmers := config.tokens, Kmers):
-        rows.append(
-            ("base_accuracy", _bases_right(guessed, known, kmers), _bases_right(common, known, kmers))
-        )
-    return pd.DataFrame(rows, columns=["metric", "model", "unigram"])
+
+    def rows(before: str, chosen: Bool[np.ndarray, " M"]) -> list[tuple[str, float, float]]:
+        true, told = known[chosen], guessed[chosen]
+        common = np.full_like(true, int(frequencies.argmax()))
+        here = [
+            (f"{before}_tokens", float(len(true)), float(len(true))),
+            ("cross_entropy_nats", surprise[chosen].mean(), -np.log(frequencies[true]).mean()),
+            ("token_accuracy", (told == true).mean(), (common == true).mean()),
+        ]
+        if isinstance(kmers := config.tokens, Kmers):
+            here.append(("base_accuracy", _bases_right(told, true, kmers), _bases_right(common, true, kmers)))
+        return here
+
+    table = rows("masked", np.ones(len(known), bool))
+    if hidden.any():
+        first, *others = rows("hidden", hidden)
+        table += [first, *((f"hidden_{name}", model, unigram) for name, model, unigram in others)]
+    return pd.DataFrame(table, columns=["metric", "model", "unigram"])
 
 
 def _masked(
     config: ModelConfig, params: Params, data: TrainingGenome, region: Region, recipe: PretrainingRecipe
-) -> Iterator[tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"], Float[np.ndarray, " M"]]]:
-    """Yields per batch the true tokens of the masked positions, the likeliest ones and -log p(true)."""
+) -> Iterator[
+    tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"], Float[np.ndarray, " M"], Bool[np.ndarray, " M"]]
+]:
+    """Yields per batch the true tokens of the masked positions, the likeliest ones, -log p(true) and which of
+    the positions the model reads as <mask>."""
     contig = region[0]
     apply = jax.jit(models.forward(config, logits=True))
     reader, random = config.tokens, batch_random(recipe.seed, recipe.steps + 1)
@@ -286,7 +298,7 @@ def _masked(
         read, chosen = mask_tokens(random, tokens, reader, recipe)
         logits = np.asarray(apply(params, read)["logits"], np.float64)[chosen]
         surprise = np.logaddexp.reduce(logits, -1) - logits[np.arange(len(logits)), tokens[chosen]]
-        yield tokens[chosen], logits.argmax(-1), surprise
+        yield tokens[chosen], logits.argmax(-1), surprise, read[chosen] == reader.mask_id
 
 
 def _bases_right(guessed: Int[np.ndarray, " M"], known: Int[np.ndarray, " M"], kmers: Kmers) -> float:
