@@ -134,7 +134,7 @@ def test_the_script_counts_what_is_left(tmp_path, capsys, monkeypatch):
     assert table["run"].tolist() == runs
     assert table["done"].tolist() == ["no", "yes", "no", "no", "no"]
     assert table["jobs"].tolist() == [1, 4, 4, 2, 1]
-    h3 = (11971 + 1497 + 1497) * (83 + 2 + 1)  # 500 bp: 83 6-mers, 2 letters, <cls>
+    h3 = (11971 + 1497 + 1497) * (166 + 2 + 1)  # 500 bp: 166 3-mers, 2 letters, <cls>
     assert table["million_tokens"][3] == pytest.approx(2 * h3 / 1e6, rel=1e-4)
     printed = capsys.readouterr().out
     assert "4 of 5 runs to do: 8 jobs," in printed and "GPU hours" in printed

@@ -19,6 +19,8 @@ NOTES = {
         "Masked language modelling in minutes stays near the token frequencies: the table above says how "
         "near. The checkpoint shows the workflow's path; its embeddings are no claim about representation "
         "learning, and stand beside random weights wherever they are used.",
+        "hidden_* are the scores of masked tokens that the model does not see. Of the others, left as they "
+        "are or replaced, a model that copies what it reads gets half right.",
     ),
     "train_segmentation": (
         "The labels are those of the given strand: the reverse complement of a sequence gives the other "
