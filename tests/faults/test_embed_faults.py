@@ -134,6 +134,7 @@ def python(program, *arguments):
 
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # Python keeps what the limit cuts off
 import embed
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 sys.exit(embed.main(sys.argv[1:]))

@@ -186,6 +186,7 @@ def test_19_a_full_disk_leaves_nothing_and_the_old_result(tmp_path):
             'ulimit -f 98; exec "$@"',  # units of 1024 bytes
             "bash",
             sys.executable,
+            "-B",  # bytecode that the limit cuts off would be kept by Python
             fetch_genome.__file__,
             "--source",
             tmp_path / "in.fa",

@@ -122,6 +122,7 @@ def test_19_a_disk_that_fills_up_leaves_no_track(inputs, tmp_path, capsys, monke
 
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # Python keeps what the limit cuts off
 import segment
 resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 sys.exit(segment.main(sys.argv[1:]))
