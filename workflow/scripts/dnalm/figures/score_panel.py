@@ -19,6 +19,7 @@ RIGHT_MM, FACET_GAP_MM, TOP_MM, AXIS_MM, KEY_MM = 4.0, 4.5, 12.0, 11.0, 10.0
 ROW_MM, MOST_MM = 9.5, 60.0  # per set of features, and of a facet
 STACK_ROW_MM, STACK_MM = 5.5, 90.0  # facets below each other: of a row, and of all rows together
 STACK_TOP_MM, STACK_TITLE_MM, LABEL_LEFT_MM = 4.5, 5.5, 4.0
+TICK_MM = 7.0  # at least from tick to tick: labels of four figures
 STACK_LABEL_SHARE, LABEL_SHARE = 0.45, 0.4  # of the panel's width, that labels may take
 LOWEST_R2 = -1.0  # what lies further left is an arrowhead at the edge
 MARKS = {
@@ -146,7 +147,7 @@ def draw_scores(
         for y, pair in enumerate(pairs):
             missing |= _draw_cell(axes, metrics, pair, subset, y, colours[pair])
         axes.set(xlim=_limits(metrics), ylim=(len(pairs) - 0.5, -0.5))
-        axes.xaxis.set_major_locator(MaxNLocator(5 if stacked else 4))
+        axes.xaxis.set_major_locator(MaxNLocator(max(1, min(5 if stacked else 4, int(box[2] / TICK_MM)))))
         axes.set_title(_facet_title(metrics, subset, ", " if stacked else "\n"), fontsize=style.SMALL_PT)
         axes.set_yticks(range(len(pairs)), planned.labels if stacked or place == 0 else [""] * len(pairs))
         axes.tick_params(axis="y", length=0)
