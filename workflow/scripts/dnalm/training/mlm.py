@@ -261,22 +261,22 @@ def score_region(
         np.concatenate(values) for values in zip(*_masked(config, params, data, region, recipe), strict=True)
     )
 
-    def rows(before: str, chosen: Bool[np.ndarray, " M"]) -> list[tuple[str, float, float]]:
+    def rows(count: str, prefix: str, chosen: Bool[np.ndarray, " M"]) -> list[tuple[str, float, float]]:
         true, told = known[chosen], guessed[chosen]
         common = np.full_like(true, int(frequencies.argmax()))
         here = [
-            (f"{before}_tokens", float(len(true)), float(len(true))),
-            ("cross_entropy_nats", surprise[chosen].mean(), -np.log(frequencies[true]).mean()),
-            ("token_accuracy", (told == true).mean(), (common == true).mean()),
+            (count, float(len(true)), float(len(true))),
+            (f"{prefix}cross_entropy_nats", surprise[chosen].mean(), -np.log(frequencies[true]).mean()),
+            (f"{prefix}token_accuracy", (told == true).mean(), (common == true).mean()),
         ]
         if isinstance(kmers := config.tokens, Kmers):
-            here.append(("base_accuracy", _bases_right(told, true, kmers), _bases_right(common, true, kmers)))
+            right = _bases_right(told, true, kmers), _bases_right(common, true, kmers)
+            here.append((f"{prefix}base_accuracy", *right))
         return here
 
-    table = rows("masked", np.ones(len(known), bool))
+    table = rows("masked_tokens", "", np.ones(len(known), bool))
     if hidden.any():
-        first, *others = rows("hidden", hidden)
-        table += [first, *((f"hidden_{name}", model, unigram) for name, model, unigram in others)]
+        table += rows("hidden_tokens", "hidden_", hidden)
     return pd.DataFrame(table, columns=["metric", "model", "unigram"])
 
 
